@@ -1,0 +1,135 @@
+//! AES-256-GCM, HMAC-SHA256 and the few shapes built from them (`security.md` §1). The only file that touches the
+//! primitives.
+use crate::{error::KeyError, secret::Secret32};
+use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit, Nonce, Tag};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, Mac};
+use schemas::clock::{Entropy, random};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+/// Bytes of a nonce.
+pub(crate) const NONCE: usize = 12;
+/// Bytes of an authentication tag.
+pub(crate) const TAG: usize = 16;
+/// Bytes of a wrapped key: nonce ‖ ciphertext ‖ tag.
+pub(crate) const WRAPPED: usize = NONCE + 32 + TAG;
+
+/// An expanded AES-256-GCM key, wiped on drop.
+pub(crate) struct Cipher(Box<Aes256Gcm>);
+
+impl Cipher {
+    pub(crate) fn new(key: &Secret32) -> Self {
+        Self(Box::new(Aes256Gcm::new(key.expose().into())))
+    }
+
+    /// nonce ‖ ciphertext ‖ tag of the joined `parts`. The caller vouches that the nonce is new under this key.
+    pub(crate) fn seal(&self, nonce: &[u8; NONCE], aad: &[u8], parts: &[&[u8]]) -> Result<Vec<u8>, KeyError> {
+        let length: usize = parts.iter().map(|p| p.len()).sum();
+        let mut out = Vec::with_capacity(NONCE + length + TAG);
+        out.extend_from_slice(nonce);
+        for part in parts {
+            out.extend_from_slice(part);
+        }
+        let tag = match self.0.encrypt_inout_detached(&Nonce::from(*nonce), aad, (&mut out[NONCE..]).into()) {
+            Ok(tag) => tag,
+            Err(_) => {
+                out.zeroize();
+                return Err(KeyError::Limit("a message longer than AES-GCM seals".into()));
+            }
+        };
+        out.extend_from_slice(&tag);
+        Ok(out)
+    }
+
+    /// [`Self::seal`] under a fresh random nonce.
+    pub(crate) fn seal_random(&self, entropy: &dyn Entropy, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.seal(&random(entropy)?, aad, &[plain])
+    }
+
+    /// The plaintext of nonce ‖ ciphertext ‖ tag; `None` when it does not verify.
+    pub(crate) fn open(&self, sealed: &[u8], aad: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE>()?;
+        let (body, tag) = rest.split_last_chunk::<TAG>()?;
+        let mut plain = body.to_vec();
+        let opened =
+            self.0.decrypt_inout_detached(&Nonce::from(*nonce), aad, plain.as_mut_slice().into(), &Tag::from(*tag));
+        opened.ok().map(|()| plain)
+    }
+
+    /// A key wrapped by this one: raw nonce ‖ ciphertext ‖ tag.
+    pub(crate) fn wrap(&self, entropy: &dyn Entropy, aad: &[u8], key: &Secret32) -> Result<[u8; WRAPPED], KeyError> {
+        let sealed = self.seal_random(entropy, aad, key.expose())?;
+        sealed.try_into().map_err(|_| KeyError::Limit("a wrapped key is 60 bytes".into()))
+    }
+
+    /// The inverse of [`Self::wrap`]; `None` when it does not verify.
+    pub(crate) fn unwrap(&self, wrapped: &[u8], aad: &[u8]) -> Option<Secret32> {
+        Secret32::from_slice(&Zeroizing::new(self.open(wrapped, aad)?))
+    }
+
+    /// [`Self::wrap`] in the text form of `security.md` §1, base64.
+    pub(crate) fn wrap_text(&self, entropy: &dyn Entropy, aad: &[u8], key: &Secret32) -> Result<String, KeyError> {
+        Ok(STANDARD.encode(self.wrap(entropy, aad, key)?))
+    }
+
+    /// The inverse of [`Self::wrap_text`].
+    pub(crate) fn unwrap_text(&self, text: &str, aad: &[u8]) -> Option<Secret32> {
+        self.unwrap(&STANDARD.decode(text).ok()?, aad)
+    }
+}
+
+/// Each part prefixed by its length, u32 big-endian: the AAD of everything that is not a wrapping.
+pub(crate) fn prefixed(parts: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(parts.iter().map(|p| p.len() + 4).sum());
+    for part in parts {
+        out.extend_from_slice(&length_prefix(part));
+        out.extend_from_slice(part);
+    }
+    out
+}
+
+fn length_prefix(part: &[u8]) -> [u8; 4] {
+    u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// AAD of a wrapping inside the hierarchy: the wrapping key's id ‖ 0x00 ‖ the wrapped key's own id, as `security.md` §3
+/// has it for records. With its own id bound, a wrapped key that is moved to another row does not open.
+pub(crate) fn wrapping_aad(wrapping: &str, own: &[u8]) -> Vec<u8> {
+    let mut aad = Vec::with_capacity(wrapping.len() + 1 + own.len());
+    aad.extend_from_slice(wrapping.as_bytes());
+    aad.push(0);
+    aad.extend_from_slice(own);
+    aad
+}
+
+/// HMAC-SHA256 state under a key; wiped on drop.
+pub(crate) fn keyed(key: &Secret32) -> Hmac<Sha256> {
+    // A key shorter than the digest's block is padded with zeros to it (RFC 2104).
+    let mut block = Zeroizing::new([0; 64]);
+    block[..32].copy_from_slice(key.expose());
+    <Hmac<Sha256> as KeyInit>::new((&*block).into())
+}
+
+/// HMAC-SHA256 of the joined `parts`.
+pub(crate) fn hmac(key: &Secret32, parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = keyed(key);
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// The commitment of `security.md` §1: HMAC-SHA256(key, "cm-commit-1" ‖ key id), its first 16 bytes.
+pub(crate) fn commitment(key: &Secret32, key_id: &[u8]) -> [u8; 16] {
+    let mac = hmac(key, &[b"cm-commit-1", key_id]);
+    let mut out = [0; 16];
+    out.copy_from_slice(&mac[..16]);
+    out
+}
+
+/// Equality in constant time.
+pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
+    left.ct_eq(right).into()
+}

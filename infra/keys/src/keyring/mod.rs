@@ -1,0 +1,164 @@
+//! The key store: everything that a workspace's data is sealed with.
+mod days;
+mod fields;
+mod records;
+mod watch;
+mod workspaces;
+
+use crate::{
+    cache::{Cache, PLAINTEXT_TTL},
+    day_key::DayKey,
+    db::{Store, day_rows, day_rows::DayId, dialect::Dialect, master_rows},
+    error::KeyError,
+    kms::{Kms, RootKey},
+    masters::Masters,
+    opener::OpenedDek,
+    pseudonyms::Pseudonyms,
+    sealer::{CheckedAt, MAX_AGE, RecordSealer},
+};
+use schemas::{
+    clock::{SharedClock, SharedEntropy},
+    ids::{DekId, WorkspaceId},
+};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Entries of the plaintext caches. With about 1.2 KiB a data key, 1.3 KiB a day key, 1.5 KiB a sealer, 0.3 KiB a
+/// workspace's pseudonyms and the master keys' 12 MiB they stay under 64 MiB (`security.md` §1).
+const DEKS: usize = 12_288;
+const DAYS: usize = 12_288;
+const SEALERS: usize = 10_240;
+const PSEUDONYMS: usize = 10_240;
+/// How often plaintext keys that are too old are looked for, so that an idle process does not keep them.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// What a keyring is made of.
+pub struct KeyringOptions {
+    /// The key store's own database file, `keys.db`; made if missing, mode 0600.
+    pub database: PathBuf,
+    /// Keeps the root keys.
+    pub kms: Arc<dyn Kms>,
+    /// Ages caches and data keys.
+    pub clock: SharedClock,
+    /// Makes keys and nonces. In production nothing but the operating system's.
+    pub entropy: SharedEntropy,
+}
+
+/// A handle on the key store; clones share everything.
+///
+/// It looks at the store at most every half second when asked for anything, so that what another process destroys or
+/// rotates takes effect here within a second; when the store cannot be read for a second, it refuses.
+#[derive(Clone)]
+pub struct Keyring {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<Store>,
+    masters: Masters,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+    days: Cache<DayId, DayKey>,
+    deks: Cache<(WorkspaceId, DekId), OpenedDek>,
+    sealers: Cache<(WorkspaceId, &'static str), RecordSealer>,
+    pseudonyms: Cache<WorkspaceId, Pseudonyms>,
+    checked_at: CheckedAt,
+    seen_generation: AtomicI64,
+    looking: tokio::sync::Mutex<()>,
+}
+
+fn tables(dialect: Dialect) -> Vec<String> {
+    let mut tables = master_rows::tables(dialect);
+    tables.extend(day_rows::tables(dialect));
+    tables
+}
+
+impl Keyring {
+    /// Opens the key store.
+    ///
+    /// # Errors
+    /// [`KeyError::Unavailable`] when the database cannot be opened or is of a newer format.
+    pub async fn open(options: KeyringOptions) -> Result<Self, KeyError> {
+        let KeyringOptions { database, kms, clock, entropy } = options;
+        let store = Arc::new(Store::open(&database, tables).await?);
+        let checked = clock.now();
+        let generation = store.generation().await?;
+        let inner = Arc::new(Inner {
+            masters: Masters::new(store.clone(), kms, RootKey::Data, clock.clone(), entropy.clone()),
+            store,
+            entropy,
+            days: Cache::new(clock.clone(), PLAINTEXT_TTL, DAYS),
+            deks: Cache::new(clock.clone(), PLAINTEXT_TTL, DEKS),
+            sealers: Cache::new(clock.clone(), MAX_AGE, SEALERS),
+            pseudonyms: Cache::new(clock.clone(), PLAINTEXT_TTL, PSEUDONYMS),
+            clock,
+            checked_at: Arc::new(AtomicI64::new(checked.0)),
+            seen_generation: AtomicI64::new(generation),
+            looking: tokio::sync::Mutex::new(()),
+        });
+        let weak = Arc::downgrade(&inner);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let Some(inner) = weak.upgrade() else { break };
+                inner.sweep();
+            }
+        });
+        Ok(Self { inner })
+    }
+
+    /// Asks the database, for readiness.
+    ///
+    /// # Errors
+    /// [`KeyError::Unavailable`] when it does not answer.
+    pub async fn ping(&self) -> Result<(), KeyError> {
+        self.inner.store.generation().await.map(drop)
+    }
+}
+
+impl Inner {
+    fn sweep(&self) {
+        self.masters.sweep();
+        self.days.sweep();
+        self.deks.sweep();
+        self.sealers.sweep();
+        self.pseudonyms.sweep();
+    }
+
+    /// Drops what depends on the workspace's newest key version.
+    fn forget_rotated(&self, ws: WorkspaceId) {
+        self.masters.forget(ws);
+        for sealer in self.sealers.purge(|key| key.0 == ws) {
+            sealer.retire();
+        }
+    }
+
+    /// Drops everything of a destroyed workspace; what callers still hold refuses from now on.
+    fn forget_workspace(&self, ws: WorkspaceId) {
+        self.masters.forget(ws);
+        for sealer in self.sealers.purge(|key| key.0 == ws) {
+            sealer.mark_destroyed();
+        }
+        for day in self.days.purge(|key| key.0 == ws) {
+            day.mark_destroyed();
+        }
+        drop(self.deks.purge(|key| key.0 == ws));
+        drop(self.pseudonyms.purge(|key| *key == ws));
+    }
+
+    fn forget_days(&self, keys: &std::collections::HashSet<DayId>) {
+        for day in self.days.purge(|key| keys.contains(key)) {
+            day.mark_destroyed();
+        }
+    }
+
+    fn seen(&self) -> i64 {
+        self.seen_generation.load(Ordering::SeqCst)
+    }
+}

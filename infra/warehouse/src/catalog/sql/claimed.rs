@@ -1,0 +1,39 @@
+//! Ids of events whose claimed time was not believed.
+use super::{
+    bulk::lists,
+    database::{Database, statement},
+    rows::bytes,
+};
+use crate::catalog::CatalogError;
+use schemas::{
+    ids::{EventId, WorkspaceId},
+    time::Millis,
+};
+use std::collections::BTreeSet;
+
+pub(super) async fn known(
+    database: &Database,
+    workspace: WorkspaceId,
+    ids: &[EventId],
+) -> Result<Vec<EventId>, CatalogError> {
+    let mut known = BTreeSet::new();
+    for (list, ids) in lists(ids, 2) {
+        let text = format!("SELECT id FROM claimed_ids WHERE workspace = $1 AND id IN {list}");
+        let query = sqlx::query(statement(text)).bind(workspace.0.to_vec());
+        let query = ids.iter().fold(query, |query, id| query.bind(id.0.to_vec()));
+        for row in query.fetch_all(database.read()).await? {
+            known.insert(EventId(bytes(&row, 0)?));
+        }
+    }
+    Ok(known.into_iter().collect())
+}
+
+pub(super) async fn forget(database: &Database, workspace: WorkspaceId, before: Millis) -> Result<(), CatalogError> {
+    let mut write = database.begin().await?;
+    sqlx::query("DELETE FROM claimed_ids WHERE workspace = $1 AND event_at < $2")
+        .bind(workspace.0.to_vec())
+        .bind(before.0)
+        .execute(&mut *write)
+        .await?;
+    Ok(write.commit().await?)
+}

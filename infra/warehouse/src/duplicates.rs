@@ -1,0 +1,200 @@
+//! The duplicate check (`DESIGN.md` §2), the same for land and for the tail: a reader must not see twice what land
+//! will drop.
+//!
+//! The rule. A record is a copy when an earlier record of the workspace (lower log offset) that is still retained has
+//! the same event id, and
+//! - both are of table `events`: their event times differ by at most [`WINDOW`]; or the later one comes from an import
+//!   (another inbox's times differ more), or its claimed time was not believed (its receive time says nothing), or
+//!   that of the earlier one was not (the catalog's claimed ids): then any distance;
+//! - both are dead letters: any distance, they are kept 30 days.
+//!
+//! What came earlier lies in the batch itself ([`Seen`]) or in files. Of the files only those are asked whose time range
+//! covers the event's time ± [`WINDOW`], so that in-order traffic asks none.
+use crate::{
+    catalog::{CatalogError, DataFile, SharedCatalog},
+    file::{FileError, Files},
+};
+use arrow::{array::AsArray, datatypes::TimestampMillisecondType};
+use futures::TryStreamExt;
+use schemas::{
+    event::Event,
+    ids::{DataFileId, EventId, WorkspaceId},
+    kind::Source,
+    partition::Table,
+    time::Millis,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// How far the times of two copies may differ.
+pub const WINDOW: Duration = Duration::from_secs(1);
+
+/// What the check asks about one record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// Its id.
+    pub id: EventId,
+    /// Its event time; the receive time of dead letters.
+    pub at: Millis,
+    /// Which table it goes to.
+    pub table: Table,
+    /// True when a copy may lie at any distance.
+    pub any_time: bool,
+}
+
+impl Candidate {
+    /// What is asked about an event.
+    pub fn of(event: &Event) -> Self {
+        let any_time = event.source == Source::Import || event.claimed_at.is_some();
+        Self { id: event.id, at: event.event_at, table: Table::Events, any_time }
+    }
+
+    /// What is asked about a dead letter.
+    pub fn dead_letter(id: EventId, received_at: Millis) -> Self {
+        Self { id, at: received_at, table: Table::DeadLetters, any_time: true }
+    }
+
+    fn meets(&self, other: Millis) -> bool {
+        self.any_time || (other.0 - self.at.0).unsigned_abs() <= WINDOW.as_millis() as u64
+    }
+
+    /// True when a file's rows could hold a copy.
+    fn concerns(&self, file: &DataFile) -> bool {
+        file.table == self.table
+            && (self.any_time || (file.min_at - WINDOW <= self.at && self.at <= file.max_at + WINDOW))
+    }
+}
+
+/// The records of a workspace that were seen since a snapshot: of a batch, or of the tail.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    at: HashMap<(Table, EventId), Vec<(Millis, bool)>>,
+}
+
+impl Seen {
+    /// True when a record seen before makes this one a copy.
+    pub fn has(&self, candidate: &Candidate) -> bool {
+        self.at
+            .get(&(candidate.table, candidate.id))
+            .is_some_and(|times| times.iter().any(|(at, claimed)| *claimed || candidate.meets(*at)))
+    }
+
+    /// Notes a record that is no copy. `claimed`: its claimed time was not believed.
+    pub fn add(&mut self, candidate: &Candidate, claimed: bool) {
+        self.at.entry((candidate.table, candidate.id)).or_default().push((candidate.at, claimed));
+    }
+
+    /// How many ids were noted.
+    pub fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    /// True when none were.
+    pub fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.at.clear();
+    }
+}
+
+/// What could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DuplicateError {
+    /// See [`FileError`].
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// See [`CatalogError`].
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// The ids and times of one file, sorted by id.
+type FileIds = Arc<Vec<(EventId, Millis)>>;
+
+/// Asks files for copies. Cheap to clone; ids of files that were asked stay in memory under a budget.
+#[derive(Clone)]
+pub struct Duplicates {
+    files: Files,
+    catalog: SharedCatalog,
+    ids: moka::future::Cache<DataFileId, FileIds>,
+}
+
+impl Duplicates {
+    /// A check over these files; `cache_bytes` bounds what is kept of them in memory.
+    pub fn new(files: Files, catalog: SharedCatalog, cache_bytes: u64) -> Self {
+        let ids = moka::future::Cache::builder()
+            .max_capacity(cache_bytes)
+            .weigher(|_, ids: &FileIds| u32::try_from(ids.len() * size_of::<(EventId, Millis)>() + 64).unwrap_or(u32::MAX))
+            .build();
+        Self { files, catalog, ids }
+    }
+
+    /// Which of the candidates have a copy in the files (those of one snapshot, of one workspace) or among the claimed
+    /// ids.
+    ///
+    /// # Errors
+    /// See [`DuplicateError`]; nothing is known then.
+    pub async fn in_files(
+        &self,
+        workspace: WorkspaceId,
+        files: &[DataFile],
+        candidates: &[Candidate],
+    ) -> Result<HashSet<EventId>, DuplicateError> {
+        let mut found = HashSet::new();
+        for file in files {
+            let concerned: Vec<&Candidate> = candidates.iter().filter(|c| c.concerns(file)).collect();
+            if concerned.is_empty() {
+                continue;
+            }
+            let ids = self.ids_of(file).await?;
+            for candidate in concerned {
+                let from = ids.partition_point(|(id, _)| *id < candidate.id);
+                let copies = ids[from..].iter().take_while(|(id, _)| *id == candidate.id);
+                if copies.into_iter().any(|(_, at)| candidate.meets(*at)) {
+                    found.insert(candidate.id);
+                }
+            }
+        }
+        let rest: Vec<EventId> =
+            candidates.iter().filter(|c| c.table == Table::Events && !found.contains(&c.id)).map(|c| c.id).collect();
+        if !rest.is_empty() {
+            found.extend(self.catalog.claimed(workspace, &rest).await?);
+        }
+        Ok(found)
+    }
+
+    /// True when some file would have to be asked about a candidate; claimed ids are always asked.
+    pub fn concerns(files: &[DataFile], candidate: &Candidate) -> bool {
+        files.iter().any(|file| candidate.concerns(file))
+    }
+
+    async fn ids_of(&self, file: &DataFile) -> Result<FileIds, FileError> {
+        if let Some(ids) = self.ids.get(&file.id).await {
+            return Ok(ids);
+        }
+        let at = if file.table == Table::DeadLetters { "received_at" } else { "event_at" };
+        let mut ids = Vec::with_capacity(usize::try_from(file.rows).unwrap_or(0));
+        let mut stream = self.files.stream(file, Some(&["event_id", at])).await?;
+        let missing = || FileError::Integrity { file: file.id, why: "its rows lack an id".into() };
+        while let Some(batch) = stream.try_next().await? {
+            let id = batch.column_by_name("event_id").and_then(|c| c.as_fixed_size_binary_opt()).ok_or_else(missing)?;
+            let at = batch
+                .column_by_name(at)
+                .and_then(|c| c.as_primitive_opt::<TimestampMillisecondType>())
+                .ok_or_else(missing)?;
+            for row in 0..batch.num_rows() {
+                ids.push((EventId::from_slice(id.value(row)).ok_or_else(missing)?, Millis(at.value(row))));
+            }
+        }
+        ids.sort_unstable();
+        let ids = Arc::new(ids);
+        self.ids.insert(file.id, ids.clone()).await;
+        Ok(ids)
+    }
+}

@@ -1,0 +1,97 @@
+//! Decrypted footers and page indexes, cached under a budget.
+use super::{DataFilePath, FileError, Files, encryption};
+use crate::catalog::DataFile;
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::{
+    arrow::{
+        arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
+        async_reader::{AsyncFileReader, MetadataFetch},
+    },
+    errors::{ParquetError, Result as ParquetResult},
+    file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader},
+};
+use std::{ops::Range, sync::Arc};
+
+/// Bytes read from the end of a file at first: footers of ordinary files fit.
+const FOOTER_HINT: usize = 64 * 1024;
+
+/// One file, read by ranges, with its footer already open.
+pub(super) struct OpenFile {
+    store: Arc<dyn ObjectStore>,
+    path: object_store::path::Path,
+    footer: Arc<ParquetMetaData>,
+}
+
+impl OpenFile {
+    pub fn arrow_metadata(&self) -> ParquetResult<ArrowReaderMetadata> {
+        ArrowReaderMetadata::try_new(self.footer.clone(), ArrowReaderOptions::new())
+    }
+}
+
+struct Fetch<'a>(&'a Arc<dyn ObjectStore>, &'a object_store::path::Path);
+
+impl MetadataFetch for Fetch<'_> {
+    fn fetch(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
+        async move { self.0.get_range(self.1, range).await.map_err(external) }.boxed()
+    }
+}
+
+fn external(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+impl AsyncFileReader for OpenFile {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
+        async move { self.store.get_range(&self.path, range).await.map_err(external) }.boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
+        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
+        let footer = self.footer.clone();
+        async move { Ok(footer) }.boxed()
+    }
+}
+
+impl Files {
+    /// The open footer of a file, from the cache or the store.
+    pub(super) async fn footer(&self, file: &DataFile) -> Result<Arc<ParquetMetaData>, FileError> {
+        if let Some(footer) = self.inner.footers.get(&file.id).await {
+            return Ok(footer);
+        }
+        let decryption = encryption::decrypt(file, &self.inner.keyring).await?;
+        let path = DataFilePath::of(file).object();
+        let mut reader = ParquetMetaDataReader::new()
+            .with_prefetch_hint(Some(FOOTER_HINT))
+            .with_page_index_policy(PageIndexPolicy::Optional)
+            .with_decryption_properties(Some(decryption));
+        reader
+            .try_load(Fetch(&self.inner.store, &path), file.bytes)
+            .await
+            .map_err(|e| FileError::from_parquet(file.id, &e))?;
+        let footer = Arc::new(reader.finish().map_err(|e| FileError::from_parquet(file.id, &e))?);
+        if u64::try_from(footer.file_metadata().num_rows()).ok() != Some(file.rows) {
+            return Err(FileError::Integrity { file: file.id, why: "it does not have the catalog's rows".into() });
+        }
+        self.inner.footers.insert(file.id, footer.clone()).await;
+        Ok(footer)
+    }
+
+    /// A file with its footer open.
+    pub(super) async fn open(&self, file: &DataFile) -> Result<OpenFile, FileError> {
+        let footer = self.footer(file).await?;
+        Ok(self.open_with(file, footer))
+    }
+
+    /// A file whose footer was opened before.
+    pub(super) fn open_with(&self, file: &DataFile, footer: Arc<ParquetMetaData>) -> OpenFile {
+        OpenFile { store: self.inner.store.clone(), path: DataFilePath::of(file).object(), footer }
+    }
+}

@@ -1,0 +1,6 @@
+//! The warehouse: the catalog that says which data files exist, the registry of workspaces and connections, the layout
+//! of data files, their only writer and only reader, and the duplicate check.
+pub mod catalog;
+pub mod duplicates;
+pub mod file;
+pub mod registry;

@@ -1,0 +1,2 @@
+//! Questions about one workspace, answered from a pinned snapshot and the tail.
+pub mod types;

@@ -1,0 +1,139 @@
+//! Edits, unsends and author corrections, applied in every read until `compact` has folded them into the rows.
+//! Merging commutes: whatever order amendments come in, also before what they amend, the outcome is the same.
+use crate::{
+    columns::EventRow,
+    event::{Change, Event, OrderKey},
+    ids::EventId,
+    time::Millis,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// The newest edit of a message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NewestEdit {
+    /// The platform's counter or instant; first in the comparison.
+    pub order: i64,
+    /// The edit event's own place; second.
+    pub key: OrderKey,
+    /// The text it gives.
+    pub text: Option<String>,
+}
+
+impl NewestEdit {
+    fn rank(&self) -> (i64, OrderKey) {
+        (self.order, self.key)
+    }
+}
+
+/// All that is known to have changed in one message.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Amended {
+    /// The edit that holds.
+    pub edit: Option<NewestEdit>,
+    /// When it was taken back.
+    pub unsent_at: Option<Millis>,
+    /// Who wrote it, from a later copy.
+    pub member: Option<String>,
+}
+
+impl Amended {
+    /// Takes one more amendment of the same message.
+    pub fn merge(&mut self, event: &Event) {
+        let Some(amends) = &event.amends else { return };
+        match &amends.change {
+            Change::Edit { text, order } => {
+                let edit = NewestEdit { order: *order, key: event.order_key(), text: text.clone() };
+                if self.edit.as_ref().is_none_or(|held| held.rank() < edit.rank()) {
+                    self.edit = Some(edit);
+                }
+            }
+            Change::Unsend => {
+                self.unsent_at = Some(self.unsent_at.map_or(event.event_at, |at| at.min(event.event_at)));
+            }
+            Change::Author { member } => {
+                // Two copies that name different members: the smaller name, so that order does not matter.
+                if self.member.as_ref().is_none_or(|held| member < held) {
+                    self.member = Some(member.clone());
+                }
+            }
+        }
+    }
+
+    /// Changes a message's row. Applying twice is applying once.
+    pub fn apply(&self, row: &mut EventRow) {
+        let Some(message) = &mut row.event.message else { return };
+        if let Some(edit) = &self.edit
+            && row.edit_order.is_none_or(|held| held < edit.order)
+        {
+            message.text.clone_from(&edit.text);
+            row.edited_at = Some(edit.key.at);
+            row.edit_order = Some(edit.order);
+        }
+        if let (Some(member), Some(author)) = (&self.member, &mut row.event.author)
+            && author.member.is_none()
+        {
+            author.member = Some(member.clone());
+            if author.kind == crate::kind::AuthorKind::AgentExternal {
+                author.kind = crate::kind::AuthorKind::Agent;
+            }
+        }
+        if let Some(at) = self.unsent_at {
+            row.unsent_at = Some(row.unsent_at.map_or(at, |held| held.min(at)));
+        }
+        if row.unsent_at.is_some() {
+            row.blank();
+        }
+    }
+}
+
+/// The amendments of a workspace that are not folded into its files yet, by the message they change.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Amendments(HashMap<EventId, Amended>);
+
+impl Amendments {
+    /// Takes an event; anything but an amendment changes nothing. Returns the message it changes.
+    pub fn add(&mut self, event: &Event) -> Option<EventId> {
+        let target = event.amends.as_ref()?.message;
+        self.0.entry(target).or_default().merge(event);
+        Some(target)
+    }
+
+    /// What is known of one message.
+    pub fn of(&self, message: EventId) -> Option<&Amended> {
+        self.0.get(&message)
+    }
+
+    /// Changes a row as far as amendments speak of it: a message by its own id; an edit's own row loses its text
+    /// once the message was unsent or a newer edit holds.
+    pub fn apply(&self, row: &mut EventRow) {
+        if self.0.is_empty() {
+            return;
+        }
+        if let Some(amends) = &row.event.amends {
+            if let Some(amended) = self.0.get(&amends.message)
+                && matches!(amends.change, Change::Edit { .. })
+                && (amended.unsent_at.is_some() || amended.edit.as_ref().is_some_and(|e| e.key != row.event.order_key()))
+            {
+                row.blank();
+            }
+        } else if let Some(amended) = self.0.get(&row.event.id) {
+            amended.apply(row);
+        }
+    }
+
+    /// How many messages have amendments.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each amended message.
+    pub fn iter(&self) -> impl Iterator<Item = (&EventId, &Amended)> {
+        self.0.iter()
+    }
+}

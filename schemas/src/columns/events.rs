@@ -1,0 +1,370 @@
+//! Table `events`.
+use super::{ColumnError, id, instant, number, read::Reader, text};
+use crate::{
+    event::{Amends, Attachment, Author, Change, Contact, Event, Message},
+    ids::{ConnectionId, ContactId, ConversationId, EventId},
+    kind::Kind,
+    log::Offset,
+    time::Millis,
+};
+use arrow::{
+    array::{
+        ArrayRef, BooleanBuilder, FixedSizeBinaryBuilder, Int64Builder, StringBuilder, TimestampMillisecondBuilder,
+    },
+    datatypes::{DataType, Field, Schema, SchemaRef},
+    error::ArrowError,
+    record_batch::RecordBatch,
+};
+use std::sync::{Arc, LazyLock};
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    Arc::new(Schema::new(vec![
+        id("event_id", false),
+        id("conversation", true),
+        id("connection", false),
+        text("platform", false),
+        text("source", false),
+        text("kind", false),
+        instant("event_at", false),
+        instant("received_at", false),
+        instant("claimed_at", true),
+        number("seq", false),
+        number("log_offset", false),
+        id("contact", true),
+        text("contact_name", true),
+        text("author_kind", true),
+        text("member", true),
+        id("author_contact", true),
+        text("author_name", true),
+        text("platform_message_id", true),
+        text("type", true),
+        text("text", true),
+        text("attachments", true),
+        id("reply_to", true),
+        instant("edited_at", true),
+        number("edit_order", true),
+        instant("unsent_at", true),
+        id("amends", true),
+        Field::new("folded", DataType::Boolean, false),
+        text("details", false),
+    ]))
+});
+
+/// The columns of table `events`.
+pub fn events_schema() -> SchemaRef {
+    SCHEMA.clone()
+}
+
+/// A stored event: the event, its place in the log, and what amendments did to it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EventRow {
+    /// Its offset in its workspace's slot.
+    pub offset: Offset,
+    /// The event, as amended.
+    pub event: Event,
+    /// When the text was last edited.
+    pub edited_at: Option<Millis>,
+    /// Rank of the edit that is folded in, see [`crate::amendment::NewestEdit::order`].
+    pub edit_order: Option<i64>,
+    /// When the message was taken back.
+    pub unsent_at: Option<Millis>,
+    /// For amendments: true once `compact` has written it into the message's own row.
+    pub folded: bool,
+}
+
+impl EventRow {
+    /// A row as land writes it: nothing amended yet.
+    pub fn new(offset: Offset, event: Event) -> Self {
+        Self { offset, event, edited_at: None, edit_order: None, unsent_at: None, folded: false }
+    }
+
+    /// Takes the content away; kind, author and instants stay for the numbers.
+    pub fn blank(&mut self) {
+        if let Some(message) = &mut self.event.message {
+            message.text = None;
+            message.attachments.clear();
+        }
+        if let Some(Amends { change: Change::Edit { text, .. }, .. }) = &mut self.event.amends {
+            *text = None;
+        }
+        self.event.details = "{}".into();
+    }
+}
+
+/// Collects rows into columns.
+pub struct EventColumns {
+    event_id: FixedSizeBinaryBuilder,
+    conversation: FixedSizeBinaryBuilder,
+    connection: FixedSizeBinaryBuilder,
+    platform: StringBuilder,
+    source: StringBuilder,
+    kind: StringBuilder,
+    event_at: TimestampMillisecondBuilder,
+    received_at: TimestampMillisecondBuilder,
+    claimed_at: TimestampMillisecondBuilder,
+    seq: Int64Builder,
+    log_offset: Int64Builder,
+    contact: FixedSizeBinaryBuilder,
+    contact_name: StringBuilder,
+    author_kind: StringBuilder,
+    member: StringBuilder,
+    author_contact: FixedSizeBinaryBuilder,
+    author_name: StringBuilder,
+    platform_message_id: StringBuilder,
+    message_type: StringBuilder,
+    text: StringBuilder,
+    attachments: StringBuilder,
+    reply_to: FixedSizeBinaryBuilder,
+    edited_at: TimestampMillisecondBuilder,
+    edit_order: Int64Builder,
+    unsent_at: TimestampMillisecondBuilder,
+    amends: FixedSizeBinaryBuilder,
+    folded: BooleanBuilder,
+    details: StringBuilder,
+}
+
+impl EventColumns {
+    /// Room for `rows` rows.
+    pub fn with_capacity(rows: usize) -> Self {
+        let id = || FixedSizeBinaryBuilder::with_capacity(rows, 16);
+        let text = |bytes: usize| StringBuilder::with_capacity(rows, rows * bytes);
+        let at = || TimestampMillisecondBuilder::with_capacity(rows).with_timezone("UTC");
+        Self {
+            event_id: id(),
+            conversation: id(),
+            connection: id(),
+            platform: text(8),
+            source: text(8),
+            kind: text(8),
+            event_at: at(),
+            received_at: at(),
+            claimed_at: at(),
+            seq: Int64Builder::with_capacity(rows),
+            log_offset: Int64Builder::with_capacity(rows),
+            contact: id(),
+            contact_name: text(0),
+            author_kind: text(8),
+            member: text(0),
+            author_contact: id(),
+            author_name: text(0),
+            platform_message_id: text(24),
+            message_type: text(8),
+            text: text(48),
+            attachments: text(0),
+            reply_to: id(),
+            edited_at: at(),
+            edit_order: Int64Builder::with_capacity(rows),
+            unsent_at: at(),
+            amends: id(),
+            folded: BooleanBuilder::with_capacity(rows),
+            details: text(48),
+        }
+    }
+
+    /// Appends a row.
+    ///
+    /// # Errors
+    /// When attachments do not become JSON, which no value of ours causes.
+    pub fn push(&mut self, row: &EventRow) -> Result<(), ArrowError> {
+        let event = &row.event;
+        self.event_id.append_value(event.id.0)?;
+        append_id(&mut self.conversation, event.conversation.map(|c| c.0))?;
+        self.connection.append_value(event.connection.0)?;
+        self.platform.append_value(event.platform.as_str());
+        self.source.append_value(event.source.as_str());
+        self.kind.append_value(event.kind.as_str());
+        self.event_at.append_value(event.event_at.0);
+        self.received_at.append_value(event.received_at.0);
+        self.claimed_at.append_option(event.claimed_at.map(|at| at.0));
+        self.seq.append_value(event.seq);
+        self.log_offset.append_value(row.offset.as_i64());
+        let contact = event.contact.as_ref();
+        append_id(&mut self.contact, contact.map(|c| c.id.0))?;
+        self.contact_name.append_option(contact.and_then(|c| c.name.as_deref()));
+        let author = event.author.as_ref();
+        self.author_kind.append_option(author.map(|a| a.kind.as_str()));
+        self.author_contact_and_names(event)?;
+        let message = event.message.as_ref();
+        self.platform_message_id.append_option(message.map(|m| m.platform_id.as_str()));
+        self.message_type.append_option(message.map(|m| m.kind.as_str()));
+        self.append_content(event, row.edit_order)?;
+        append_id(&mut self.reply_to, message.and_then(|m| m.reply_to).map(|r| r.0))?;
+        self.edited_at.append_option(row.edited_at.map(|at| at.0));
+        self.unsent_at.append_option(row.unsent_at.map(|at| at.0));
+        append_id(&mut self.amends, event.amends.as_ref().map(|a| a.message.0))?;
+        self.folded.append_value(row.folded);
+        self.details.append_value(&event.details);
+        Ok(())
+    }
+
+    fn author_contact_and_names(&mut self, event: &Event) -> Result<(), ArrowError> {
+        let author = event.author.as_ref();
+        // An author amendment names the member in the same column as a message does.
+        let amended = match event.amends.as_ref().map(|a| &a.change) {
+            Some(Change::Author { member }) => Some(member.as_str()),
+            _ => None,
+        };
+        self.member.append_option(amended.or_else(|| author.and_then(|a| a.member.as_deref())));
+        append_id(&mut self.author_contact, author.and_then(|a| a.contact).map(|c| c.0))?;
+        self.author_name.append_option(author.and_then(|a| a.name.as_deref()));
+        Ok(())
+    }
+
+    fn append_content(&mut self, event: &Event, folded_order: Option<i64>) -> Result<(), ArrowError> {
+        let message = event.message.as_ref();
+        match event.amends.as_ref().map(|a| &a.change) {
+            Some(Change::Edit { text, order }) => {
+                self.text.append_option(text.as_deref());
+                self.edit_order.append_value(*order);
+            }
+            _ => {
+                self.text.append_option(message.and_then(|m| m.text.as_deref()));
+                self.edit_order.append_option(folded_order);
+            }
+        }
+        match message.map(|m| &m.attachments) {
+            Some(list) if !list.is_empty() => {
+                let json = serde_json::to_string(list).map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
+                self.attachments.append_value(json);
+            }
+            _ => self.attachments.append_null(),
+        }
+        Ok(())
+    }
+
+    /// The batch; the builder is empty afterwards.
+    ///
+    /// # Errors
+    /// When the columns do not fit the schema, which no use of this type causes.
+    pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(self.event_id.finish()),
+            Arc::new(self.conversation.finish()),
+            Arc::new(self.connection.finish()),
+            Arc::new(self.platform.finish()),
+            Arc::new(self.source.finish()),
+            Arc::new(self.kind.finish()),
+            Arc::new(self.event_at.finish()),
+            Arc::new(self.received_at.finish()),
+            Arc::new(self.claimed_at.finish()),
+            Arc::new(self.seq.finish()),
+            Arc::new(self.log_offset.finish()),
+            Arc::new(self.contact.finish()),
+            Arc::new(self.contact_name.finish()),
+            Arc::new(self.author_kind.finish()),
+            Arc::new(self.member.finish()),
+            Arc::new(self.author_contact.finish()),
+            Arc::new(self.author_name.finish()),
+            Arc::new(self.platform_message_id.finish()),
+            Arc::new(self.message_type.finish()),
+            Arc::new(self.text.finish()),
+            Arc::new(self.attachments.finish()),
+            Arc::new(self.reply_to.finish()),
+            Arc::new(self.edited_at.finish()),
+            Arc::new(self.edit_order.finish()),
+            Arc::new(self.unsent_at.finish()),
+            Arc::new(self.amends.finish()),
+            Arc::new(self.folded.finish()),
+            Arc::new(self.details.finish()),
+        ];
+        RecordBatch::try_new(events_schema(), columns)
+    }
+}
+
+fn append_id(builder: &mut FixedSizeBinaryBuilder, value: Option<[u8; 16]>) -> Result<(), ArrowError> {
+    match value {
+        Some(value) => builder.append_value(value),
+        None => {
+            builder.append_null();
+            Ok(())
+        }
+    }
+}
+
+/// The rows of a batch of table `events`; the columns may stand in any order, all of them must be there.
+///
+/// # Errors
+/// [`ColumnError`] for a missing column or a value outside its vocabulary.
+pub fn read_events(batch: &RecordBatch) -> Result<Vec<EventRow>, ColumnError> {
+    let reader = Reader(batch);
+    let (event_id, conversation, connection) =
+        (reader.ids("event_id")?, reader.ids("conversation")?, reader.ids("connection")?);
+    let (platform, source, kind) = (reader.texts("platform")?, reader.texts("source")?, reader.texts("kind")?);
+    let (event_at, received_at, claimed_at) =
+        (reader.instants("event_at")?, reader.instants("received_at")?, reader.instants("claimed_at")?);
+    let (seq, log_offset) = (reader.numbers("seq")?, reader.numbers("log_offset")?);
+    let (contact, contact_name) = (reader.ids("contact")?, reader.texts("contact_name")?);
+    let (author_kind, member) = (reader.texts("author_kind")?, reader.texts("member")?);
+    let (author_contact, author_name) = (reader.ids("author_contact")?, reader.texts("author_name")?);
+    let (platform_id, message_type) = (reader.texts("platform_message_id")?, reader.texts("type")?);
+    let (text, attachments) = (reader.texts("text")?, reader.texts("attachments")?);
+    let (reply_to, amends) = (reader.ids("reply_to")?, reader.ids("amends")?);
+    let (edited_at, edit_order, unsent_at) =
+        (reader.instants("edited_at")?, reader.numbers("edit_order")?, reader.instants("unsent_at")?);
+    let (folded, details) = (reader.booleans("folded")?, reader.texts("details")?);
+
+    let mut rows = Vec::with_capacity(batch.num_rows());
+    for row in 0..batch.num_rows() {
+        let kind: Kind = kind.must_word(row)?;
+        let change = match kind {
+            Kind::Edit => {
+                let order = edit_order.get(row).ok_or(ColumnError("edit_order"))?;
+                Some(Change::Edit { text: text.owned(row), order })
+            }
+            Kind::Unsend => Some(Change::Unsend),
+            Kind::AuthorAmendment => {
+                Some(Change::Author { member: member.owned(row).ok_or(ColumnError("member"))? })
+            }
+            _ => None,
+        };
+        let message = match message_type.word(row)? {
+            Some(kind) => Some(Message {
+                platform_id: platform_id.owned(row).ok_or(ColumnError("platform_message_id"))?,
+                kind,
+                text: text.owned(row),
+                attachments: read_attachments(attachments.get(row))?,
+                reply_to: reply_to.get(row).map(EventId),
+            }),
+            None => None,
+        };
+        let is_amendment = change.is_some();
+        let event = Event {
+            id: EventId(event_id.must(row)?),
+            kind,
+            source: source.must_word(row)?,
+            connection: ConnectionId(connection.must(row)?),
+            platform: platform.must_word(row)?,
+            conversation: conversation.get(row).map(ConversationId),
+            contact: contact.get(row).map(|id| Contact { id: ContactId(id), name: contact_name.owned(row) }),
+            author: author_kind.word(row)?.map(|author_kind| Author {
+                kind: author_kind,
+                member: if kind == Kind::AuthorAmendment { None } else { member.owned(row) },
+                contact: author_contact.get(row).map(ContactId),
+                name: author_name.owned(row),
+            }),
+            event_at: event_at.get(row).ok_or(ColumnError("event_at"))?,
+            claimed_at: claimed_at.get(row),
+            received_at: received_at.get(row).ok_or(ColumnError("received_at"))?,
+            seq: seq.get(row).ok_or(ColumnError("seq"))?,
+            message,
+            amends: match change {
+                Some(change) => Some(Amends { message: EventId(amends.must(row)?), change }),
+                None => None,
+            },
+            details: details.owned(row).ok_or(ColumnError("details"))?,
+        };
+        rows.push(EventRow {
+            offset: Offset::from_i64(log_offset.get(row).ok_or(ColumnError("log_offset"))?),
+            event,
+            edited_at: edited_at.get(row),
+            edit_order: if is_amendment { None } else { edit_order.get(row) },
+            unsent_at: unsent_at.get(row),
+            folded: folded.value(row),
+        });
+    }
+    Ok(rows)
+}
+
+fn read_attachments(json: Option<&str>) -> Result<Vec<Attachment>, ColumnError> {
+    json.map_or(Ok(Vec::new()), |json| serde_json::from_str(json).map_err(|_| ColumnError("attachments")))
+}
