@@ -52,8 +52,6 @@ pub(super) struct Meta {
 }
 
 impl Meta {
-    pub(super) const LEN: usize = 8 + 4 + 4 + 16 + 4;
-
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = META_MAGIC.to_vec();
         bytes.extend_from_slice(&self.version.to_be_bytes());

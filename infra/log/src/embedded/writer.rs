@@ -80,8 +80,13 @@ impl Writer {
                 }
             }
             let result = self.serve(appends, bytes);
-            truncated.into_iter().for_each(|done| drop(done.send(())));
-            answers.into_iter().for_each(|done| drop(done.send(result.clone().map_err(Into::into))));
+            // Nobody listens if the caller went away.
+            for done in truncated {
+                let _ = done.send(());
+            }
+            for done in answers {
+                let _ = done.send(result.clone().map_err(Into::into));
+            }
         }
         self.seal();
     }

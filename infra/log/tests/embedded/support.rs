@@ -47,11 +47,12 @@ pub fn copy(from: &Path, to: &Path) {
 pub struct Queued(Pin<Box<dyn Future<Output = Result<Offset, LogError>> + Send>>);
 
 impl Queued {
-    /// Hands it over. One poll is enough to queue it as long as the queue has room.
+    /// Hands it over. One poll is enough to queue it as long as the queue has room and the runtime does not ask for a
+    /// pause, hence `unconstrained`.
     pub fn append(log: &SharedLog, slot: Slot, records: Vec<SealedRecord>) -> Self {
         let log = log.clone();
         let mut future: Pin<Box<dyn Future<Output = _> + Send>> =
-            Box::pin(async move { log.append(slot, records).await });
+            Box::pin(tokio::task::unconstrained(async move { log.append(slot, records).await }));
         assert!(matches!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
         Self(future)
     }
@@ -77,20 +78,25 @@ pub struct Faults {
     pub no_dir_syncs: bool,
     /// Syncs wait until this is false again.
     pub hold_syncs: bool,
-    /// The next file sync is a power cut: what the disk then holds goes to this directory, and nothing works after.
-    pub power_cut: Option<(PathBuf, SeededEntropy)>,
+    /// After so many more file syncs, the next one is a power cut: what the disk then holds goes to this directory, and
+    /// nothing works after.
+    pub power_cut: Option<(u32, PathBuf, SeededEntropy)>,
     /// The power is off.
     pub dead: bool,
     /// Successful file syncs.
     pub syncs: u32,
     /// A sync waits.
     pub held: bool,
+    /// How often a file was read.
+    pub reads: u32,
+    /// Every file that was opened; a rename goes along.
+    paths: Vec<PathBuf>,
     /// Files whose sync failed.
-    poisoned: BTreeSet<PathBuf>,
+    poisoned: BTreeSet<usize>,
     /// Writes and syncs on a file whose sync had failed.
     pub trusted_a_poisoned_file: u32,
     /// Per file what was written since its last sync.
-    unsynced: BTreeMap<PathBuf, Vec<(u64, usize)>>,
+    unsynced: BTreeMap<usize, Vec<(u64, usize)>>,
 }
 
 /// See the module's documentation.
@@ -135,25 +141,27 @@ pub struct Faulty(pub Arc<FaultStorage>);
 
 struct FaultyFile {
     storage: Arc<FaultStorage>,
-    path: PathBuf,
+    id: usize,
     file: Arc<dyn LogFile>,
 }
 
 impl Faulty {
     fn wrap(&self, path: &Path, file: Arc<dyn LogFile>) -> Arc<dyn LogFile> {
-        Arc::new(FaultyFile { storage: self.0.clone(), path: path.into(), file })
+        let mut faults = self.0.faults.lock();
+        faults.paths.push(path.into());
+        Arc::new(FaultyFile { storage: self.0.clone(), id: faults.paths.len() - 1, file })
     }
 }
 
 impl LogFile for FaultyFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        drop(self.storage.alive()?);
+        self.storage.alive()?.reads += 1;
         self.file.read_at(buffer, position)
     }
 
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
         let mut faults = self.storage.alive()?;
-        faults.trusted_a_poisoned_file += u32::from(faults.poisoned.contains(&self.path));
+        faults.trusted_a_poisoned_file += u32::from(faults.poisoned.contains(&self.id));
         let fits = faults.space.map_or(bytes.len(), |space| bytes.len().min(space as usize));
         if fits == 0 {
             return Err(enospc());
@@ -162,7 +170,7 @@ impl LogFile for FaultyFile {
         if let Some(space) = &mut faults.space {
             *space -= written as u64;
         }
-        faults.unsynced.entry(self.path.clone()).or_default().push((position, written));
+        faults.unsynced.entry(self.id).or_default().push((position, written));
         Ok(written)
     }
 
@@ -177,19 +185,23 @@ impl LogFile for FaultyFile {
         if faults.dead {
             return Err(eio());
         }
-        if let Some((to, entropy)) = faults.power_cut.take() {
-            cut_power(self.path.parent().unwrap(), &to, &faults.unsynced, &entropy);
-            faults.dead = true;
-            return Err(eio());
+        match faults.power_cut.take() {
+            Some((0, to, entropy)) => {
+                cut_power(&faults, faults.paths[self.id].parent().unwrap(), &to, &entropy);
+                faults.dead = true;
+                return Err(eio());
+            }
+            Some((more, to, entropy)) => faults.power_cut = Some((more - 1, to, entropy)),
+            None => {}
         }
         if faults.failing_syncs > 0 {
             faults.failing_syncs -= 1;
-            faults.poisoned.insert(self.path.clone());
+            faults.poisoned.insert(self.id);
             return Err(eio());
         }
-        faults.trusted_a_poisoned_file += u32::from(faults.poisoned.contains(&self.path));
+        faults.trusted_a_poisoned_file += u32::from(faults.poisoned.contains(&self.id));
         faults.syncs += 1;
-        faults.unsynced.remove(&self.path);
+        faults.unsynced.remove(&self.id);
         drop(faults);
         self.file.sync()
     }
@@ -213,11 +225,11 @@ impl LogFile for FaultyFile {
 
 /// Copies the directory as a power cut leaves it: of what was not synced, any 512-byte piece may be missing, and the
 /// file may end anywhere in it.
-fn cut_power(from: &Path, to: &Path, unsynced: &BTreeMap<PathBuf, Vec<(u64, usize)>>, entropy: &SeededEntropy) {
+fn cut_power(faults: &Faults, from: &Path, to: &Path, entropy: &SeededEntropy) {
     let random = || u64::from_be_bytes(schemas::clock::random(entropy).unwrap());
     copy(from, to);
-    for (path, writes) in unsynced {
-        let copied = to.join(path.file_name().unwrap());
+    for (id, writes) in &faults.unsynced {
+        let copied = to.join(faults.paths[*id].file_name().unwrap());
         let Ok(mut bytes) = std::fs::read(&copied) else { continue };
         let synced = writes.iter().map(|(position, _)| *position).min().unwrap_or(0) as usize;
         let mut at = synced.min(bytes.len());
@@ -248,8 +260,6 @@ impl Storage for Faulty {
         if self.0.alive()?.no_creating {
             return Err(enospc());
         }
-        // A new file under an old name has nothing to do with the old one.
-        self.0.set(|faults| drop(faults.poisoned.remove(path)));
         Ok(self.wrap(path, Disk.create(path)?))
     }
 
@@ -259,7 +269,8 @@ impl Storage for Faulty {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        drop(self.0.alive()?);
+        let mut faults = self.0.alive()?;
+        faults.paths.iter_mut().filter(|path| *path == from).for_each(|path| *path = to.into());
         Disk.rename(from, to)
     }
 

@@ -178,7 +178,15 @@ pub trait Catalog: Send + Sync + 'static {
     async fn take_slot(&self, slot: Slot, owner: &str) -> Result<Generation, CatalogError>;
 
     /// Takes a job's lease, if it is free, expired or already this holder's; `None` when another holds it until later.
-    async fn take_lease(&self, job: &str, holder: &str, now: Millis, until: Millis) -> Result<Option<Lease>, CatalogError>;
+    /// A holder that takes its own lease again renews it under the same number. So a holder's name is that of one run
+    /// of one process: two that use the same name would not fence each other.
+    async fn take_lease(
+        &self,
+        job: &str,
+        holder: &str,
+        now: Millis,
+        until: Millis,
+    ) -> Result<Option<Lease>, CatalogError>;
 
     /// The newest snapshot of a slot.
     async fn snapshot(&self, slot: Slot) -> Result<Snapshot, CatalogError>;
@@ -187,9 +195,16 @@ pub trait Catalog: Send + Sync + 'static {
     async fn snapshots(&self) -> Result<Vec<Snapshot>, CatalogError>;
 
     /// Commits files and offsets of one land batch, or nothing.
+    ///
+    /// After `Unavailable`, or when the call was given up, it may have been committed all the same: the answer may be
+    /// what was lost. The caller asks for [`Self::snapshot`]: with `next == commit.from` nothing was committed, and the
+    /// commit may be sent again as it is; otherwise somebody moved the slot. Sending it again is always safe and tells
+    /// who: `Misplaced` says that the generation still holds, so the move was this commit; after `Fenced` nobody can
+    /// tell, and the files are left to `scrub`.
     async fn commit_land(&self, commit: LandCommit) -> Result<Snapshot, CatalogError>;
 
-    /// Commits a replacement, or nothing.
+    /// Commits a replacement, or nothing. With the lease's number still the newest it is good even after `until`. When
+    /// the answer was lost, sending it again is safe if it removes files: `NotLive` then says that it was committed.
     async fn replace(&self, replacement: Replacement) -> Result<Snapshot, CatalogError>;
 
     /// The files of a workspace that are visible in a snapshot, any table, by table, day, min offset.
@@ -201,7 +216,7 @@ pub trait Catalog: Send + Sync + 'static {
     /// Up to which offset each workspace of a slot is derived; workspaces that never were are missing.
     async fn derived(&self, slot: Slot) -> Result<Vec<(WorkspaceId, Offset)>, CatalogError>;
 
-    /// Which of the ids are known as ones whose claimed time was not believed.
+    /// Which of the ids, in order, are known as ones whose claimed time was not believed.
     async fn claimed(&self, workspace: WorkspaceId, ids: &[EventId]) -> Result<Vec<EventId>, CatalogError>;
 
     /// Forgets claimed ids of event times before an instant.
@@ -210,7 +225,7 @@ pub trait Catalog: Send + Sync + 'static {
     /// Files that were removed from snapshots before an instant: their objects may go.
     async fn removed_before(&self, before: Millis, limit: usize) -> Result<Vec<DataFile>, CatalogError>;
 
-    /// Forgets removed files whose objects are gone.
+    /// Forgets removed files whose objects are gone. Live ones and unknown ones are left alone.
     async fn forget_files(&self, ids: &[DataFileId]) -> Result<(), CatalogError>;
 
     /// Every file row, live or removed, with its id only; for `scrub`.

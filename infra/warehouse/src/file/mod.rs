@@ -13,7 +13,7 @@ mod write;
 
 pub use path::{DataFilePath, InvalidPath};
 pub use scan::ScanFilter;
-pub use store::Durability;
+pub use store::{Durability, StoredObject};
 pub use write::NewFile;
 
 use keys::{KeyError, KeyErrorClass, Keyring};

@@ -1,7 +1,9 @@
 //! Making objects durable, and removing them.
 use super::{DataFilePath, FileError, Files};
 use crate::catalog::DataFile;
-use object_store::ObjectStoreExt;
+use futures::TryStreamExt;
+use object_store::{ObjectStore, ObjectStoreExt};
+use schemas::{ids::DataFileId, time::Millis};
 use std::{fs::File, io, path::{Path, PathBuf}};
 
 /// From how many files on one `syncfs` is cheaper than an `fsync` each. Both leave the same behind.
@@ -16,7 +18,45 @@ pub enum Durability {
     Local(PathBuf),
 }
 
+/// An object in the bucket, for `scrub`.
+#[derive(Clone, Debug)]
+pub struct StoredObject {
+    location: object_store::path::Path,
+    /// What its path says; `None` for one that no writer of ours made, such as a put that was cut off.
+    pub path: Option<DataFilePath>,
+    /// Its length.
+    pub bytes: u64,
+    /// When it was written.
+    pub modified_at: Millis,
+}
+
 impl Files {
+    /// Every object in the bucket. Only for `scrub`: nothing on the read path lists.
+    ///
+    /// # Errors
+    /// [`FileError::Unavailable`].
+    pub async fn list(&self) -> Result<Vec<StoredObject>, FileError> {
+        let fault = |e: object_store::Error| FileError::from_store(DataFileId::default(), &e);
+        let objects = self.inner.store.list(None).map_ok(|meta| StoredObject {
+            path: meta.location.as_ref().parse().ok(),
+            bytes: meta.size,
+            modified_at: Millis(meta.last_modified.timestamp_millis()),
+            location: meta.location,
+        });
+        objects.try_collect().await.map_err(fault)
+    }
+
+    /// Removes an object that no catalog row names.
+    ///
+    /// # Errors
+    /// [`FileError::Unavailable`].
+    pub async fn remove_object(&self, object: &StoredObject) -> Result<(), FileError> {
+        match self.inner.store.delete(&object.location).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(FileError::from_store(DataFileId::default(), &error)),
+        }
+    }
+
     /// Makes written files durable. Comes after [`Files::write`] and before the commit that names them.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 //!
 //! [`Registry`] holds everything in memory (a [`View`]) and looks for changes at least every half second, so that a
 //! look-up on the webhook path costs no I/O and a change made by any process acts within a second.
+mod api_key;
+mod rules;
 mod sql;
 
 use keys::{KeyError, Keyring};
@@ -67,6 +69,21 @@ pub enum Scope {
     Write,
 }
 
+impl Scope {
+    /// Its name in the database and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+
+    /// The scope of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Read, Self::Write].into_iter().find(|scope| scope.name() == name)
+    }
+}
+
 /// An API key, without the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
@@ -82,8 +99,15 @@ pub struct ApiKey {
     pub active: bool,
 }
 
+impl ApiKey {
+    /// True when it may do what `scope` allows; `write` includes `read`.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.iter().any(|own| *own >= scope)
+    }
+}
+
 /// Everything, at one instant. Cheap to share.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct View {
     /// Workspaces, `system` among them.
     pub workspaces: HashMap<WorkspaceId, Arc<Workspace>>,

@@ -134,8 +134,10 @@ pub(super) async fn run(pool: &AnyPool, dialect: Dialect, now: Millis) -> Result
     if done == STEPS.len() {
         return Ok(());
     }
-    for text in STEPS[done..].iter().copied().flatten() {
-        sqlx::query(statement(text.replace("{blob}", dialect.blob()))).execute(&mut *write).await?;
+    for step in &STEPS[done..] {
+        for text in *step {
+            sqlx::query(statement(text.replace("{blob}", dialect.blob()))).execute(&mut *write).await?;
+        }
     }
     sqlx::query(
         "INSERT INTO format_version (one, version, changed_at) VALUES (1, $1, $2)

@@ -21,7 +21,7 @@ mod totals;
 
 pub(crate) use database::{Database, Write};
 pub(crate) use error::is_unique_violation;
-pub(crate) use rows::{bytes, signed, slot, small};
+pub(crate) use rows::{bytes, slot, small};
 
 use super::{Catalog, CatalogError, DataFile, Generation, LandCommit, Lease, Outcome, Replacement, Snapshot};
 use async_trait::async_trait;

@@ -94,6 +94,6 @@ pub(crate) fn small<T: TryFrom<i64>>(row: &AnyRow, column: usize) -> Result<T, C
 }
 
 /// As SQL keeps it.
-pub(crate) fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,0 +1,137 @@
+//! The token vault.
+mod common;
+use common::{A, B, CONNECTION, Home};
+use keys::{KeyError, Vault};
+use schemas::{ids::ConnectionId, time::Millis};
+
+const OTHER: ConnectionId = ConnectionId([0xd; 16]);
+
+async fn secrets(vault: &Vault, connection: ConnectionId, kind: &str) -> Result<Vec<Vec<u8>>, KeyError> {
+    vault.use_active(connection, kind, |secrets| secrets.iter().map(|s| s.to_vec()).collect()).await
+}
+
+fn unknown() -> Result<Vec<Vec<u8>>, KeyError> {
+    Err(KeyError::Unknown(format!("t/{CONNECTION}/access")))
+}
+
+#[tokio::test]
+async fn secrets_are_put_used_and_rotated() {
+    let home = Home::new();
+    let (vault, other) = (home.vault().await, home.vault().await);
+    assert_eq!(secrets(&vault, CONNECTION, "access").await, unknown());
+    assert!(matches!(vault.rotate(CONNECTION, "access", b"", false).await, Err(KeyError::Unknown(_))));
+    let mut generations = vec![vault.generation().await.expect("a number")];
+    vault.put(CONNECTION, A, "line", "access", b"one").await.expect("stored");
+    vault.put(CONNECTION, A, "line", "webhook", b"hook").await.expect("stored");
+    generations.push(vault.generation().await.expect("a number"));
+    assert_eq!(secrets(&other, CONNECTION, "access").await, Ok(vec![b"one".to_vec()]));
+    vault.rotate(CONNECTION, "access", b"two", true).await.expect("rotated");
+    assert_eq!(secrets(&other, CONNECTION, "access").await, Ok(vec![b"two".to_vec(), b"one".to_vec()]));
+    vault.rotate(CONNECTION, "access", b"three", true).await.expect("rotated");
+    assert_eq!(secrets(&other, CONNECTION, "access").await, Ok(vec![b"three".to_vec(), b"two".to_vec()]));
+    generations.push(other.generation().await.expect("a number"));
+    vault.rotate(CONNECTION, "access", b"four", false).await.expect("rotated");
+    assert_eq!(secrets(&other, CONNECTION, "access").await, Ok(vec![b"four".to_vec()]));
+    assert_eq!(secrets(&other, CONNECTION, "webhook").await, Ok(vec![b"hook".to_vec()]));
+    generations.push(other.generation().await.expect("a number"));
+    assert!(generations.is_sorted_by(|a, b| a < b), "{generations:?}");
+    let moved = vault.put(CONNECTION, B, "line", "access", b"").await;
+    assert!(matches!(moved, Err(KeyError::Integrity(_))), "{moved:?}");
+
+    assert_eq!(vault.rotate_workspace(A).await, Ok(2));
+    vault.rotate(CONNECTION, "access", b"five", true).await.expect("rotated");
+    assert_eq!(secrets(&other, CONNECTION, "access").await, Ok(vec![b"five".to_vec(), b"four".to_vec()]));
+}
+
+#[tokio::test]
+async fn a_revoked_connection_is_for_the_revoker_and_a_destroyed_one_for_nobody() {
+    let home = Home::new();
+    let (vault, other) = (home.vault().await, home.vault().await);
+    vault.put(CONNECTION, A, "line", "access", b"one").await.expect("stored");
+    assert_eq!(secrets(&other, CONNECTION, "access").await, Ok(vec![b"one".to_vec()]));
+    let before = vault.generation().await.expect("a number");
+    vault.revoke(CONNECTION).await.expect("revoked");
+    assert!(other.generation().await.expect("a number") > before);
+    assert_eq!(secrets(&other, CONNECTION, "access").await, unknown());
+    assert!(matches!(vault.rotate(CONNECTION, "access", b"", false).await, Err(KeyError::Unknown(_))));
+    assert!(matches!(vault.put(CONNECTION, A, "line", "access", b"").await, Err(KeyError::Limit(_))));
+    assert_eq!(other.use_revoking(CONNECTION, "access", |s| s.len()).await, Ok(1));
+    vault.destroy(CONNECTION).await.expect("destroyed");
+    vault.destroy(CONNECTION).await.expect("twice changes nothing");
+    vault.revoke(CONNECTION).await.expect("nothing to revoke");
+    assert!(other.use_revoking(CONNECTION, "access", |s| s.len()).await.is_err());
+    assert_eq!(secrets(&other, CONNECTION, "access").await, unknown());
+    vault.put(CONNECTION, A, "line", "access", b"again").await.expect("connected again");
+    let rows = common::sql(&home.path("vault.db"), "SELECT generation FROM tokens").await;
+    let generations: Vec<i64> = rows.iter().map(|row| sqlx::Row::get(row, 0)).collect();
+    assert_eq!(generations, [2], "a generation is not used twice");
+}
+
+#[tokio::test]
+async fn a_destroyed_workspace_has_no_tokens() {
+    let home = Home::new();
+    let vault = home.vault().await;
+    vault.put(OTHER, B, "line", "access", b"stays").await.expect("stored");
+    let untouched = common::bodies(&home.path("vault.db")).await;
+    vault.put(CONNECTION, A, "line", "access", b"goes").await.expect("stored");
+    vault.rotate(CONNECTION, "access", b"goes as well", true).await.expect("rotated");
+    let all = common::bodies(&home.path("vault.db")).await;
+    vault.destroy_workspace(A).await.expect("destroyed");
+    vault.destroy_workspace(A).await.expect("twice changes nothing");
+    for vault in [&vault, &home.vault().await] {
+        assert_eq!(secrets(vault, CONNECTION, "access").await, unknown());
+        let put = vault.put(CONNECTION, A, "line", "access", b"").await;
+        assert_eq!(put, Err(KeyError::Destroyed(format!("w/{A}"))));
+        assert_eq!(secrets(vault, OTHER, "access").await, Ok(vec![b"stays".to_vec()]));
+    }
+    assert_eq!((untouched.len(), all.len()), (2, 5));
+    for body in all {
+        assert_eq!(home.holds(&body), untouched.contains(&body));
+    }
+}
+
+#[tokio::test]
+async fn a_token_moved_to_another_place_does_not_open() {
+    let home = Home::new();
+    let vault = home.vault().await;
+    let path = home.path("vault.db");
+    for statement in [
+        "UPDATE tokens SET connection = x'0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d'",
+        "UPDATE tokens SET kind = 'other'",
+        "UPDATE tokens SET platform = 'zalo'",
+        "UPDATE tokens SET generation = generation + 1",
+        "UPDATE tokens SET commitment = zeroblob(16)",
+        "UPDATE bodies SET body = substr(body, 1, 12) || x'00' || substr(body, 14) WHERE id = (SELECT max(body) FROM tokens)",
+    ] {
+        vault.destroy(CONNECTION).await.expect("destroyed");
+        common::sql(&path, "DELETE FROM tokens").await;
+        vault.put(CONNECTION, A, "line", "access", b"secret").await.expect("stored");
+        common::sql(&path, statement).await;
+        let mut opened = Vec::new();
+        for (connection, kind) in [(CONNECTION, "access"), (OTHER, "access"), (CONNECTION, "other")] {
+            match secrets(&vault, connection, kind).await {
+                Err(KeyError::Unknown(_)) => {}
+                other => opened.push(other),
+            }
+        }
+        assert!(matches!(opened[..], [Err(KeyError::Integrity(_))]), "{statement}: {opened:?}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_end_soon_are_listed_without_their_secrets() {
+    let home = Home::new();
+    let vault = home.vault().await;
+    for (connection, at) in [(CONNECTION, 2_000), (OTHER, 1_000)] {
+        vault.put(connection, A, "lazada", "access", b"one").await.expect("stored");
+        vault.set_expiry(connection, "access", Some(Millis(at))).await.expect("set");
+    }
+    let soon = vault.expiring(Millis(5_000), 10).await.expect("a list");
+    let soon: Vec<_> = soon.iter().map(|e| (e.connection, e.platform.as_str(), e.kind.as_str(), e.at.0)).collect();
+    assert_eq!(soon, [(OTHER, "lazada", "access", 1_000), (CONNECTION, "lazada", "access", 2_000)]);
+    assert_eq!(vault.expiring(Millis(1_000), 10).await.expect("a list"), []);
+    vault.rotate(OTHER, "access", b"two", false).await.expect("rotated");
+    vault.revoke(CONNECTION).await.expect("revoked");
+    assert_eq!(vault.expiring(Millis(5_000), 10).await.expect("a list"), []);
+    assert!(vault.set_expiry(CONNECTION, "access", None).await.is_err());
+}

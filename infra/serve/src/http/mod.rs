@@ -1,0 +1,7 @@
+//! HTTP on connections of any kind: the loop that accepts them, and each one's life.
+mod accept;
+mod activity;
+mod body;
+mod connection;
+
+pub(crate) use accept::{Opened, Protocol, Welcome, run};

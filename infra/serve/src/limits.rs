@@ -1,0 +1,38 @@
+//! What one listener grants its clients.
+use std::time::Duration;
+
+/// Bounds on what a client may ask of a listener before it is cut. All of them hold before any handler runs.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The size of a request's line and headers; beyond it the answer is 431. Not below 8 KiB, which is the least that
+    /// HTTP/1 is read with.
+    pub header_bytes: usize,
+    /// How long a request's headers may take. An HTTP/1 connection is also closed when it has been idle for so long, as
+    /// waiting for the next request is waiting for its headers.
+    pub header_timeout: Duration,
+    /// How long a request's body may take as a whole, from the first time the handler had to wait for it.
+    pub body_timeout: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// How long an HTTP/2 connection without a running request is kept.
+    pub idle_timeout: Duration,
+    /// Open connections. At the limit no further one is accepted, so that clients queue in the kernel.
+    pub connections: usize,
+    /// Requests that one HTTP/2 connection may have running.
+    pub streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_bytes: 16 * 1024,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            // Where the process may open fewer files, accepting pauses at that limit instead.
+            connections: 1_024,
+            streams: 256,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! TLS as all our servers and clients speak it: version 1.3, two suites, nothing sent early, no key written anywhere.
+use super::identity::{Identity, certificates};
+use crate::ServeError;
+use rustls::{
+    ClientConfig, NoKeyLog, RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
+    sign::SingleCertAndKey,
+    version::TLS13,
+};
+use std::{path::Path, sync::Arc};
+
+/// The protocols offered, the better one first.
+pub(crate) const HTTP_2: &[u8] = b"h2";
+const HTTP_1: &[u8] = b"http/1.1";
+
+/// *ring*, named here so that no other library's choice of a process-wide provider counts, with the AEAD suites we allow.
+pub(super) fn provider() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: vec![
+            ring::cipher_suite::TLS13_AES_256_GCM_SHA384,
+            ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        ],
+        ..ring::default_provider()
+    }
+}
+
+/// The configuration of a listener that shows `identity`.
+pub fn server_config(identity: &Identity) -> Result<Arc<ServerConfig>, ServeError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&TLS13])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.0.clone())));
+    config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
+    // The library's defaults, restated: early data can be replayed, and a key log gives the traffic away.
+    config.max_early_data_size = 0;
+    config.key_log = Arc::new(NoKeyLog {});
+    Ok(Arc::new(config))
+}
+
+/// The configuration of our own clients, which trust the certificates of `ca_pem` and nothing else. It offers no
+/// application protocol, which gives HTTP/1.1; a client that wants HTTP/2 adds `h2` to `alpn_protocols` of a copy.
+pub fn client_config(ca_pem: &Path) -> Result<Arc<ClientConfig>, ServeError> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&TLS13])?
+        .with_root_certificates(roots(ca_pem)?)
+        .with_no_client_auth();
+    config.enable_early_data = false;
+    config.key_log = Arc::new(NoKeyLog {});
+    Ok(Arc::new(config))
+}
+
+/// The trust anchors of a PEM file.
+pub(super) fn roots(ca_pem: &Path) -> Result<RootCertStore, ServeError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(ca_pem)? {
+        roots.add(certificate)?;
+    }
+    Ok(roots)
+}

@@ -1,0 +1,117 @@
+//! Which files are merged: a pure decision over the catalog's rows.
+use crate::JobSettings;
+use schemas::{partition::{PartitionDay, RetentionClass, Table, day_is_expired}, time::Millis};
+use std::collections::BTreeMap;
+use warehouse::catalog::DataFile;
+
+/// Most rows of one merged file: bounds the memory of a merge. A day with more settles to as few files as that allows.
+pub(super) const MERGED_ROWS: u64 = 1_000_000;
+
+/// What is to be done in one workspace.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Files of table `events` or `dead_letters` that become one.
+    pub merge: Vec<Vec<DataFile>>,
+    /// Amendments are due.
+    pub fold: bool,
+    /// States are to be cleared of superseded ones.
+    pub conversations: bool,
+}
+
+impl Plan {
+    pub fn is_empty(&self) -> bool {
+        self.merge.is_empty() && !self.fold && !self.conversations
+    }
+}
+
+/// Decides. Expired days are left to `expire`.
+pub(super) fn plan(files: &[DataFile], now: Millis, days: u16, settings: &JobSettings, all: bool) -> Plan {
+    let mut plan = Plan::default();
+    let mut groups: BTreeMap<(Table, PartitionDay, RetentionClass), Vec<&DataFile>> = BTreeMap::new();
+    for file in files.iter().filter(|f| !day_is_expired(f.day, now, f.class, days)) {
+        groups.entry((file.table, file.day, file.class)).or_default().push(file);
+        if file.amendments > 0 && (all || file.created_at + settings.fold_after <= now) {
+            plan.fold = true;
+        }
+    }
+    for ((table, day, _), group) in groups {
+        let settled = all || day.end() + settings.settle_after <= now;
+        let due = group.len() >= settings.merge_at.max(2) || (settled && group.len() > 1);
+        if !due {
+            continue;
+        }
+        if table == Table::Conversations {
+            plan.conversations = true;
+        } else {
+            plan.merge.extend(bundles(group));
+        }
+    }
+    plan
+}
+
+/// Splits a group so that no bundle has more than [`MERGED_ROWS`]; files that are large enough already are left alone.
+fn bundles(group: Vec<&DataFile>) -> Vec<Vec<DataFile>> {
+    let mut bundles: Vec<Vec<DataFile>> = Vec::new();
+    let (mut bundle, mut rows) = (Vec::new(), 0);
+    for file in group {
+        if rows + file.rows > MERGED_ROWS && !bundle.is_empty() {
+            bundles.push(std::mem::take(&mut bundle));
+            rows = 0;
+        }
+        rows += file.rows;
+        bundle.push(file.clone());
+    }
+    bundles.push(bundle);
+    bundles.retain(|b| b.len() > 1);
+    bundles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::{ids::{DataFileId, WorkspaceId}, log::{Offset, Slot}};
+
+    fn file(n: u8, day: i32, rows: u64, amendments: u64) -> DataFile {
+        DataFile {
+            id: DataFileId([n; 16]),
+            workspace: WorkspaceId([1; 16]),
+            slot: Slot(0),
+            table: Table::Events,
+            day: PartitionDay(day),
+            class: RetentionClass::STANDARD,
+            rows,
+            bytes: rows * 100,
+            sha256: [0; 32],
+            min_at: PartitionDay(day).start(),
+            max_at: PartitionDay(day).end(),
+            min_offset: Offset(0),
+            max_offset: Offset(rows),
+            amendments,
+            created_at: PartitionDay(day).end(),
+        }
+    }
+
+    #[test]
+    fn a_settled_day_becomes_one_file_and_a_running_day_waits_for_many() {
+        let settings = JobSettings { merge_at: 3, ..JobSettings::default() };
+        let now = PartitionDay(101).start() + settings.settle_after;
+        let files = [file(1, 100, 10, 0), file(2, 100, 10, 0), file(3, 101, 10, 0), file(4, 101, 10, 0)];
+        let planned = plan(&files, now, 356, &settings, false);
+        assert_eq!(planned.merge, vec![vec![files[0].clone(), files[1].clone()]]);
+        let before = Millis(now.0 - 1);
+        assert!(plan(&files, before, 356, &settings, false).is_empty());
+        let many = [files.as_slice(), &[file(5, 101, 10, 0)]].concat();
+        assert_eq!(plan(&many, before, 356, &settings, false).merge, vec![many[2..].to_vec()]);
+    }
+
+    #[test]
+    fn merges_stay_under_the_row_limit_and_amendments_become_due() {
+        let settings = JobSettings::default();
+        let now = PartitionDay(110).start();
+        let files = [file(1, 100, MERGED_ROWS, 0), file(2, 100, 10, 0), file(3, 100, 10, 1)];
+        let planned = plan(&files, now, 356, &settings, false);
+        assert_eq!(planned.merge, vec![vec![files[1].clone(), files[2].clone()]]);
+        assert!(planned.fold);
+        assert!(plan(&files, now, 5, &settings, false).is_empty(), "expired days are not compacted");
+    }
+}

@@ -1,0 +1,141 @@
+//! Days that are wholly past their retention: first their key, so that copies of the files are dark too, then the
+//! catalog's rows, then the objects. Answers were cut at the instant long before. Every step can be done again.
+use crate::{Shared, TransformError, derive::{LEASE, write_states}, states};
+use schemas::{
+    conversation::ConversationState,
+    ids::WorkspaceId,
+    log::Slot,
+    partition::{PartitionDay, RetentionClass, Table, cut, day_is_expired},
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use warehouse::catalog::{DataFile, Lease, Replacement};
+
+/// What a run did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Expired {
+    /// Day keys destroyed.
+    pub keys: usize,
+    /// Files gone.
+    pub files: usize,
+    /// States moved to a younger day without what expired.
+    pub moved: usize,
+}
+
+/// Lets go of every expired day of a slot.
+pub(crate) async fn expire(shared: &Shared, slot: Slot) -> Result<Expired, TransformError> {
+    let now = shared.clock.now();
+    let job = format!("expire/{slot}");
+    let Some(lease) = shared.catalog.take_lease(&job, &shared.holder, now, now + LEASE).await? else {
+        return Ok(Expired::default());
+    };
+    let mut done = Expired::default();
+    let mut by_workspace: HashMap<WorkspaceId, Vec<DataFile>> = HashMap::new();
+    for file in shared.catalog.live_files(slot).await? {
+        by_workspace.entry(file.workspace).or_default().push(file);
+    }
+    for (workspace, files) in by_workspace {
+        let days = shared.retention_days(workspace);
+        let (gone, kept): (Vec<DataFile>, Vec<DataFile>) =
+            files.into_iter().partition(|f| day_is_expired(f.day, now, f.class, days));
+        if !gone.is_empty() {
+            expire_workspace(shared, &lease, workspace, slot, gone, kept, &mut done).await?;
+        }
+    }
+    Ok(done)
+}
+
+async fn expire_workspace(
+    shared: &Shared,
+    lease: &Lease,
+    workspace: WorkspaceId,
+    slot: Slot,
+    gone: Vec<DataFile>,
+    kept: Vec<DataFile>,
+    done: &mut Expired,
+) -> Result<(), TransformError> {
+    let days = shared.retention_days(workspace);
+    let cut = cut(shared.clock.now(), RetentionClass::STANDARD, days);
+    done.moved += rehome(shared, lease, workspace, slot, &gone, &kept, days).await?;
+    shared.faults.at("expire/after-rehome");
+
+    let keys: BTreeSet<(PartitionDay, RetentionClass)> = gone.iter().map(|f| (f.day, f.class)).collect();
+    let keys: Vec<_> = keys.into_iter().map(|(day, class)| (workspace, day, class)).collect();
+    shared.keyring.destroy_day_keys(&keys).await?;
+    let ids: Vec<_> = gone.iter().map(|f| f.id).collect();
+    shared.files.forget(&ids).await;
+    shared.faults.at("expire/after-keys");
+
+    let replacement = Replacement {
+        lease: lease.clone(),
+        slot,
+        remove: ids.clone(),
+        add: Vec::new(),
+        derived: Vec::new(),
+        at: shared.clock.now(),
+    };
+    shared.catalog.replace(replacement).await?;
+    shared.catalog.forget_claimed(workspace, cut).await?;
+    shared.faults.at("expire/after-rows");
+    (shared.committed)(slot);
+
+    // The reader grace is past already: it is part of when a day counts as expired.
+    shared.files.remove(&gone).await?;
+    shared.catalog.forget_files(&ids).await?;
+    shared.faults.at("expire/after-objects");
+    done.keys += keys.len();
+    done.files += gone.len();
+    Ok(())
+}
+
+/// States that outlive an expired day: those whose row lies in it though the conversation has younger events, and
+/// those in younger files that still carry a name from before the cut. They are written anew without what expired.
+async fn rehome(
+    shared: &Shared,
+    lease: &Lease,
+    workspace: WorkspaceId,
+    slot: Slot,
+    gone: &[DataFile],
+    kept: &[DataFile],
+    days: u16,
+) -> Result<usize, TransformError> {
+    let now = shared.clock.now();
+    let cut = cut(now, RetentionClass::STANDARD, days);
+    let mut all: Vec<DataFile> = kept.to_vec();
+    for file in gone.iter().filter(|f| f.table == Table::Conversations) {
+        // After a kill behind the keys' end its rows were moved already.
+        match shared.keyring.day_key(workspace, file.day, file.class).await {
+            Ok(_) => all.push(file.clone()),
+            Err(error) if error.class() == keys::KeyErrorClass::Destroyed => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut homes: BTreeMap<PartitionDay, Vec<ConversationState>> = BTreeMap::new();
+    for (mut state, index) in states::newest_states(shared, &all, None).await?.into_values() {
+        let in_expired = day_is_expired(all[index].day, now, all[index].class, days);
+        let old_name = state.name.as_ref().is_some_and(|(key, _)| key.at < cut);
+        if !in_expired && !old_name {
+            continue;
+        }
+        if state.expire(cut)
+            && let Some(home) = state.home_day().filter(|d| !day_is_expired(*d, now, RetentionClass::STANDARD, days))
+        {
+            homes.entry(home).or_default().push(state);
+        }
+    }
+    let moved = homes.values().map(Vec::len).sum();
+    if moved == 0 {
+        return Ok(0);
+    }
+    let add = write_states(shared, workspace, slot, homes).await?;
+    shared.files.make_durable(&add).await?;
+    let replacement = Replacement {
+        lease: lease.clone(),
+        slot,
+        remove: Vec::new(),
+        add,
+        derived: Vec::new(),
+        at: shared.clock.now(),
+    };
+    shared.catalog.replace(replacement).await?;
+    Ok(moved)
+}

@@ -1,0 +1,222 @@
+//! Starts the workers and the jobs, and stops them in order.
+use crate::{
+    JobSettings, Shared, TransformError, TransformOptions, compact, derive, expire,
+    land::{Ended, Flush, Worker},
+    metrics::{Job, Metrics},
+    scrub,
+};
+use schemas::log::{Offset, Slot};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
+
+/// The jobs, to be run by hand: what the loops do, once, over every slot.
+#[derive(Clone)]
+pub struct Jobs {
+    shared: Arc<Shared>,
+}
+
+/// The running workers and loops.
+pub struct TransformHandle {
+    jobs: Jobs,
+    flushes: Vec<mpsc::Sender<Flush>>,
+    stop: watch::Sender<bool>,
+    workers: JoinSet<Result<(), TransformError>>,
+    loops: JoinSet<()>,
+}
+
+impl Jobs {
+    /// The jobs of a warehouse; nothing runs until it is asked to.
+    pub fn new(options: TransformOptions, metrics: &mut prometheus_client::registry::Registry) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                log: options.log,
+                keyring: options.keyring,
+                catalog: options.catalog,
+                files: options.files,
+                duplicates: options.duplicates,
+                registry: options.registry,
+                clock: options.clock,
+                holder: options.holder,
+                land: options.land,
+                jobs: options.jobs,
+                faults: options.faults,
+                committed: options.committed,
+                metrics: Metrics::new(metrics),
+            }),
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (0..self.shared.log.slots()).map(Slot)
+    }
+
+    /// Starts one land worker per slot, and the loops of the other jobs.
+    pub fn start(self) -> TransformHandle {
+        let (stop, stopped) = watch::channel(false);
+        let mut workers = JoinSet::new();
+        let mut flushes = Vec::new();
+        for slot in self.slots() {
+            let (sender, receiver) = mpsc::channel(16);
+            flushes.push(sender);
+            let worker = Worker { shared: self.shared.clone(), slot, flushes: receiver };
+            workers.spawn(async move {
+                match worker.run().await {
+                    Ended::Stopped => Ok(()),
+                    Ended::Failed(error) => Err(error),
+                }
+            });
+        }
+        let JobSettings { derive_interval, compact_interval, expire_interval, scrub_interval, .. } =
+            self.shared.jobs.clone();
+        let mut loops = JoinSet::new();
+        let jobs = &self;
+        loops.spawn(jobs.clone().every("derive", derive_interval, stopped.clone(), |j| async move {
+            j.derive().await.map(|_| ())
+        }));
+        loops.spawn(jobs.clone().every("compact", compact_interval, stopped.clone(), |j| async move {
+            j.compact(false).await?;
+            j.purge().await.map(|_| ())
+        }));
+        loops.spawn(jobs.clone().every("expire", expire_interval, stopped.clone(), |j| async move {
+            j.expire().await.map(|_| ())
+        }));
+        loops.spawn(jobs.clone().every("scrub", scrub_interval, stopped, |j| async move {
+            j.scrub().await.map(|_| ())
+        }));
+        TransformHandle { jobs: self, flushes, stop, workers, loops }
+    }
+
+    async fn every<F, R>(self, job: &'static str, interval: Duration, mut stopped: watch::Receiver<bool>, run: F)
+    where
+        F: Fn(Self) -> R,
+        R: Future<Output = Result<(), TransformError>>,
+    {
+        loop {
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep(interval) => {}
+            }
+            self.shared.metrics.runs.get_or_create(&Job { job }).inc();
+            tokio::select! {
+                // Each job is safe to stop at any instant.
+                _ = stopped.wait_for(|stop| *stop) => return,
+                result = run(self.clone()) => if let Err(error) = result {
+                    self.shared.metrics.failures.get_or_create(&Job { job }).inc();
+                    tracing::error!(job, %error, "the job failed; it runs again at its time");
+                }
+            }
+        }
+    }
+
+    /// Derives what was landed. Returns how many conversations were brought up.
+    ///
+    /// # Errors
+    /// See [`TransformError`].
+    pub async fn derive(&self) -> Result<usize, TransformError> {
+        let mut count = 0;
+        for slot in self.slots() {
+            count += derive::derive(&self.shared, slot).await?;
+        }
+        Ok(count)
+    }
+
+    /// Merges files and folds amendments that are due; all of them when `all`.
+    ///
+    /// # Errors
+    /// See [`TransformError`].
+    pub async fn compact(&self, all: bool) -> Result<compact::Compacted, TransformError> {
+        let mut total = compact::Compacted::default();
+        for slot in self.slots() {
+            let done = compact::compact(&self.shared, slot, all).await?;
+            total.removed += done.removed;
+            total.added += done.added;
+            total.folded += done.folded;
+        }
+        Ok(total)
+    }
+
+    /// Lets go of expired days.
+    ///
+    /// # Errors
+    /// See [`TransformError`].
+    pub async fn expire(&self) -> Result<expire::Expired, TransformError> {
+        let mut total = expire::Expired::default();
+        for slot in self.slots() {
+            let done = expire::expire(&self.shared, slot).await?;
+            total.keys += done.keys;
+            total.files += done.files;
+            total.moved += done.moved;
+        }
+        Ok(total)
+    }
+
+    /// Removes objects of files that were replaced longer ago than the reader grace.
+    ///
+    /// # Errors
+    /// See [`TransformError`].
+    pub async fn purge(&self) -> Result<usize, TransformError> {
+        scrub::purge(&self.shared).await
+    }
+
+    /// Compares store and catalog.
+    ///
+    /// # Errors
+    /// See [`TransformError`].
+    pub async fn scrub(&self) -> Result<scrub::Scrubbed, TransformError> {
+        scrub::scrub(&self.shared).await
+    }
+}
+
+impl TransformHandle {
+    /// The jobs, to be run by hand beside the loops.
+    pub fn jobs(&self) -> Jobs {
+        self.jobs.clone()
+    }
+
+    /// Lands everything that is in the log now. Returns the next offset of each slot.
+    ///
+    /// # Errors
+    /// The first worker's error.
+    pub async fn flush(&self) -> Result<Vec<Offset>, TransformError> {
+        let ended = || TransformError::Unavailable("a land worker has ended".into());
+        let mut answers = Vec::new();
+        for flush in &self.flushes {
+            let (sender, receiver) = oneshot::channel();
+            flush.send(sender).await.map_err(|_| ended())?;
+            answers.push(receiver);
+        }
+        let mut offsets = Vec::new();
+        for answer in answers {
+            offsets.push(answer.await.map_err(|_| ended())?.map_err(TransformError::Unavailable)?);
+        }
+        Ok(offsets)
+    }
+
+    /// Completes when a worker ends though nobody asked it to; with its error.
+    pub async fn failed(&mut self) -> TransformError {
+        match self.workers.join_next().await {
+            Some(Ok(Err(error))) => error,
+            Some(Ok(Ok(()))) | None => TransformError::Unavailable("a land worker has ended".into()),
+            Some(Err(_)) => TransformError::Integrity("a land worker has panicked".into()),
+        }
+    }
+
+    /// Stops the loops, lands what is in the log, and ends the workers.
+    ///
+    /// # Errors
+    /// The first worker's error; everything not landed is still in the log.
+    pub async fn shutdown(mut self) -> Result<(), TransformError> {
+        // A receiver may be gone already.
+        let _ = self.stop.send(true);
+        while self.loops.join_next().await.is_some() {}
+        let flushed = self.flush().await;
+        self.flushes.clear();
+        while let Some(ended) = self.workers.join_next().await {
+            ended.map_err(|_| TransformError::Integrity("a land worker has panicked".into()))??;
+        }
+        flushed.map(|_| ())
+    }
+}

@@ -1,0 +1,176 @@
+//! From records to rows by partition: opened, checked for copies, counted.
+use crate::{Shared, TransformError};
+use records::RecordError;
+use schemas::{
+    columns::{DeadLetterRow, EventRow},
+    ids::{EventId, WorkspaceId},
+    kind::IgnoredReason,
+    log::{Offset, Slot},
+    partition::{PartitionDay, RetentionClass, Table, day_is_expired},
+    record::SealedRecord,
+    time::Millis,
+    wire::Payload,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use warehouse::{
+    catalog::{Outcome, Snapshot},
+    duplicates::{Candidate, Seen},
+    file::NewFile,
+};
+
+/// Rows of one new file.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub events: Vec<EventRow>,
+    pub dead_letters: Vec<DeadLetterRow>,
+}
+
+/// Opened records of one slot, by workspace, in offset order.
+pub(super) struct Batch {
+    to: Offset,
+    workspaces: HashMap<WorkspaceId, Vec<(Offset, Opened)>>,
+}
+
+enum Opened {
+    Payload(Payload),
+    /// The workspace's key is destroyed.
+    Dark,
+}
+
+/// A batch sorted out: what is written, and what became of every record.
+pub(super) struct Sorted {
+    pub to: Offset,
+    pub partitions: BTreeMap<NewFile, Rows>,
+    pub claimed: Vec<(WorkspaceId, EventId, Millis)>,
+    pub totals: Vec<(WorkspaceId, Outcome, u64)>,
+}
+
+impl Sorted {
+    pub fn rows(&self) -> u64 {
+        self.partitions.values().map(|p| (p.events.len() + p.dead_letters.len()) as u64).sum()
+    }
+}
+
+impl Batch {
+    /// Reads and opens records from the snapshot's end on, up to `to` or the limits.
+    pub async fn read(shared: &Shared, snapshot: Snapshot, to: Offset) -> Result<Self, TransformError> {
+        let mut next = snapshot.next;
+        let (mut bytes, mut rows) = (0, 0);
+        let mut opening = Vec::new();
+        while next < to && bytes < shared.land.max_bytes && rows < shared.land.max_rows {
+            let read = shared.log.read(snapshot.slot, next, 4 << 20).await.map_err(super::log)?;
+            if read.next == next {
+                break;
+            }
+            next = read.next;
+            bytes += read.records.iter().map(|(_, r)| r.encoded_len()).sum::<usize>();
+            rows += read.records.len() as u64;
+            // Opening is pure work: the next read goes on beside it.
+            let keyring = shared.keyring.clone();
+            opening.push(tokio::spawn(async move { open_all(&keyring, read.records).await }));
+        }
+        let mut workspaces: HashMap<WorkspaceId, Vec<(Offset, Opened)>> = HashMap::new();
+        for task in opening {
+            let opened = task.await.map_err(|_| TransformError::Unavailable("opening was stopped".into()))??;
+            for (offset, workspace, payload) in opened {
+                workspaces.entry(workspace).or_default().push((offset, payload));
+            }
+        }
+        Ok(Self { to: next, workspaces })
+    }
+
+    /// Drops copies, counts, and puts every row into its partition.
+    pub async fn sort_out(self, shared: &Shared, snapshot: Snapshot) -> Result<Sorted, TransformError> {
+        let mut sorted =
+            Sorted { to: self.to, partitions: BTreeMap::new(), claimed: Vec::new(), totals: Vec::new() };
+        for (workspace, records) in self.workspaces {
+            let candidates: Vec<Candidate> = records.iter().filter_map(|(_, opened)| candidate(opened)).collect();
+            let files = shared.catalog.files(workspace, snapshot).await?;
+            let known = shared.duplicates.in_files(workspace, &files, &candidates).await?;
+            sorted.sort_workspace(shared, workspace, snapshot.slot, records, &known);
+        }
+        Ok(sorted)
+    }
+}
+
+async fn open_all(
+    keyring: &keys::Keyring,
+    records: Vec<(Offset, SealedRecord)>,
+) -> Result<Vec<(Offset, WorkspaceId, Opened)>, TransformError> {
+    let mut opened = Vec::with_capacity(records.len());
+    for (offset, record) in records {
+        let payload = match records::open(keyring, &record).await {
+            Ok(payload) => Opened::Payload(payload),
+            Err(RecordError::KeyDestroyed) => Opened::Dark,
+            Err(RecordError::Unavailable(why)) => return Err(TransformError::Unavailable(why)),
+            Err(other) => return Err(TransformError::Integrity(format!("offset {offset}: {other}"))),
+        };
+        opened.push((offset, record.workspace, payload));
+    }
+    Ok(opened)
+}
+
+fn candidate(opened: &Opened) -> Option<Candidate> {
+    match opened {
+        Opened::Payload(Payload::Event(event)) => Some(Candidate::of(event)),
+        Opened::Payload(Payload::Raw(raw)) => Some(Candidate::dead_letter(raw.id, raw.received_at)),
+        Opened::Payload(Payload::Ignored(_)) | Opened::Dark => None,
+    }
+}
+
+impl Sorted {
+    fn sort_workspace(
+        &mut self,
+        shared: &Shared,
+        workspace: WorkspaceId,
+        slot: Slot,
+        records: Vec<(Offset, Opened)>,
+        known: &HashSet<EventId>,
+    ) {
+        let now = shared.clock.now();
+        let days = shared.retention_days(workspace);
+        let mut seen = Seen::default();
+        let mut totals: BTreeMap<Outcome, u64> = BTreeMap::new();
+        for (offset, opened) in records {
+            let candidate = candidate(&opened);
+            let copy = candidate.is_some_and(|c| known.contains(&c.id) || seen.has(&c));
+            let outcome = match opened {
+                Opened::Dark => Outcome::Ignored(IgnoredReason::WorkspaceDeleted),
+                Opened::Payload(Payload::Ignored(ignored)) => Outcome::Ignored(ignored.reason),
+                Opened::Payload(_) if copy => Outcome::Duplicate,
+                Opened::Payload(Payload::Event(event)) => {
+                    let (day, class) = (event.partition_day(), event.retention_class());
+                    // A day whose key may be gone takes no more rows.
+                    if day_is_expired(day, now, class, days) {
+                        Outcome::Ignored(IgnoredReason::TooOld)
+                    } else {
+                        let claimed = event.claimed_at.is_some();
+                        seen.add(&Candidate::of(&event), claimed);
+                        if claimed {
+                            self.claimed.push((workspace, event.id, event.event_at));
+                        }
+                        let target = NewFile { workspace, slot, table: Table::Events, day, class };
+                        let rows = self.partitions.entry(target).or_default();
+                        rows.events.push(EventRow::new(offset, event));
+                        Outcome::Committed
+                    }
+                }
+                Opened::Payload(Payload::Raw(raw)) => {
+                    let day = PartitionDay::containing(raw.received_at);
+                    let class = RetentionClass::DEAD_LETTERS;
+                    if day_is_expired(day, now, class, days) {
+                        Outcome::Ignored(IgnoredReason::TooOld)
+                    } else {
+                        seen.add(&Candidate::dead_letter(raw.id, raw.received_at), false);
+                        let target = NewFile { workspace, slot, table: Table::DeadLetters, day, class };
+                        let rows = self.partitions.entry(target).or_default();
+                        rows.dead_letters.push(DeadLetterRow { offset, raw });
+                        Outcome::DeadLettered
+                    }
+                }
+            };
+            *totals.entry(outcome).or_default() += 1;
+        }
+        self.totals.extend(totals.into_iter().map(|(outcome, n)| (workspace, outcome, n)));
+    }
+}

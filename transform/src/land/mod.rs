@@ -1,0 +1,193 @@
+//! One worker owns a slot: it reads records, drops copies, writes encrypted files and commits them together with the
+//! offsets they came from.
+mod batch;
+mod write;
+
+use crate::{Shared, TransformError, metrics::Job};
+use batch::Batch;
+use futures::future::{Either, select};
+use schemas::log::{Offset, Slot};
+use std::{pin::pin, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+use warehouse::catalog::{CatalogError, Generation, LandCommit, Snapshot};
+
+/// Asks a worker to land all that is in the log now, and answers when it has.
+pub(crate) type Flush = oneshot::Sender<Result<Offset, String>>;
+
+/// How long a worker waits before it tries again, doubling.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+pub(crate) struct Worker {
+    pub shared: Arc<Shared>,
+    pub slot: Slot,
+    pub flushes: mpsc::Receiver<Flush>,
+}
+
+/// Why a worker ended.
+pub(crate) enum Ended {
+    /// It was told to, and everything is landed.
+    Stopped,
+    /// A person must look.
+    Failed(TransformError),
+}
+
+impl Worker {
+    /// Runs until every sender of flushes is gone; lands what is left before it ends.
+    pub async fn run(mut self) -> Ended {
+        let mut pause = RETRY.0;
+        loop {
+            match self.own_slot().await {
+                Ok(()) => return Ended::Stopped,
+                Err(error @ TransformError::Integrity(_)) => {
+                    tracing::error!(slot = self.slot.0, %error, "land stops");
+                    return Ended::Failed(error);
+                }
+                Err(error) => {
+                    tracing::warn!(slot = self.slot.0, %error, "land begins again");
+                    self.shared.metrics.failures.get_or_create(&Job { job: "land" }).inc();
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(RETRY.1);
+                }
+            }
+        }
+    }
+
+    /// Takes the slot and lands from where the catalog stands.
+    async fn own_slot(&mut self) -> Result<(), TransformError> {
+        let shared = self.shared.clone();
+        let generation = shared.catalog.take_slot(self.slot, &shared.holder).await?;
+        let mut snapshot = shared.catalog.snapshot(self.slot).await?;
+        let start = shared.log.start(self.slot).await.map_err(log)?;
+        if start > snapshot.next {
+            return Err(TransformError::Integrity(format!(
+                "slot {} continues at {} but the log begins at {start}",
+                self.slot, snapshot.next
+            )));
+        }
+        loop {
+            let (flushes, last) = self.wait_for_work(snapshot.next).await?;
+            let to = shared.log.end(self.slot).await.map_err(log)?;
+            let landed = async {
+                while snapshot.next < to {
+                    snapshot = land_once(&shared, generation, snapshot, to).await?;
+                }
+                Ok::<_, TransformError>(())
+            }
+            .await;
+            for flush in flushes {
+                let answer = landed.as_ref().map(|()| snapshot.next).map_err(ToString::to_string);
+                // Who asked may have given up waiting.
+                let _ = flush.send(answer);
+            }
+            landed?;
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns when something is to be landed: enough records, old enough ones, a flush, or the end (`true`).
+    async fn wait_for_work(&mut self, next: Offset) -> Result<(Vec<Flush>, bool), TransformError> {
+        let log_handle = self.shared.log.clone();
+        let land = &self.shared.land;
+        let slot = self.slot;
+        let first = async {
+            log_handle.wait(slot, next).await.map_err(log)?;
+            let full = pin!(log_handle.wait(slot, Offset(next.0 + land.max_rows - 1)));
+            let age = pin!(tokio::time::sleep(land.max_age));
+            match select(full, age).await {
+                Either::Left((full, _)) => full.map_err(log),
+                Either::Right(((), _)) => Ok(()),
+            }
+        };
+        let mut flushes = Vec::new();
+        match select(pin!(first), pin!(self.flushes.recv())).await {
+            Either::Left((result, _)) => result?,
+            Either::Right((None, _)) => return Ok((flushes, true)),
+            Either::Right((Some(flush), _)) => flushes.push(flush),
+        }
+        while let Ok(flush) = self.flushes.try_recv() {
+            flushes.push(flush);
+        }
+        Ok((flushes, false))
+    }
+}
+
+fn log(error: event_log::LogError) -> TransformError {
+    match error {
+        event_log::LogError::Unavailable(why) => TransformError::Unavailable(why),
+        other => TransformError::Integrity(other.to_string()),
+    }
+}
+
+/// Lands one batch from the snapshot's end on, trying again while something does not answer.
+async fn land_once(
+    shared: &Shared,
+    generation: Generation,
+    snapshot: Snapshot,
+    to: Offset,
+) -> Result<Snapshot, TransformError> {
+    let mut pause = RETRY.0;
+    loop {
+        match land_batch(shared, generation, snapshot, to).await {
+            Err(TransformError::Unavailable(why)) => {
+                tracing::warn!(slot = snapshot.slot.0, why, "land tries again");
+                shared.metrics.failures.get_or_create(&Job { job: "land" }).inc();
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY.1);
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn land_batch(
+    shared: &Shared,
+    generation: Generation,
+    snapshot: Snapshot,
+    to: Offset,
+) -> Result<Snapshot, TransformError> {
+    let begun = tokio::time::Instant::now();
+    let batch = Batch::read(shared, snapshot, to).await?;
+    shared.faults.at("land/read");
+    let sorted = batch.sort_out(shared, snapshot).await?;
+    shared.faults.at("land/before-write");
+    let rows = sorted.rows();
+    let add = write::write(shared, sorted.partitions).await?;
+    shared.faults.at("land/after-write");
+    shared.files.make_durable(&add).await?;
+    let files = add.len() as u64;
+    let commit = LandCommit {
+        generation,
+        from: snapshot.next,
+        to: sorted.to,
+        add,
+        claimed: sorted.claimed,
+        totals: sorted.totals,
+        at: shared.clock.now(),
+    };
+    shared.faults.at("land/before-commit");
+    let committed = commit_and_ask(shared, commit).await?;
+    shared.faults.at("land/after-commit");
+    shared.metrics.commits.inc();
+    shared.metrics.rows.inc_by(rows);
+    shared.metrics.files.inc_by(files);
+    shared.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
+    shared.metrics.last_commit_at.set(shared.clock.now().0 / 1000);
+    (shared.committed)(snapshot.slot);
+    Ok(committed)
+}
+
+/// Commits; when the answer is lost, asks whether the commit happened before anything is tried again.
+async fn commit_and_ask(shared: &Shared, commit: LandCommit) -> Result<Snapshot, TransformError> {
+    let (slot, to) = (commit.generation.slot, commit.to);
+    match shared.catalog.commit_land(commit).await {
+        Ok(snapshot) => Ok(snapshot),
+        Err(error @ CatalogError::Unavailable(_)) => {
+            let now = shared.catalog.snapshot(slot).await?;
+            // Only this worker commits these offsets; a newer one would have fenced it and the next commit says so.
+            if now.next == to { Ok(now) } else { Err(error.into()) }
+        }
+        Err(error) => Err(error.into()),
+    }
+}

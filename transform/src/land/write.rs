@@ -1,0 +1,42 @@
+//! Rows to files: one file per partition, sorted by conversation and time.
+use super::batch::Rows;
+use crate::{Shared, TransformError};
+use arrow::record_batch::RecordBatch;
+use futures::{StreamExt, TryStreamExt, stream};
+use schemas::{columns::{DeadLetterColumns, EventColumns}, partition::Table};
+use std::collections::BTreeMap;
+use warehouse::{catalog::DataFile, file::NewFile};
+
+/// Writes every partition; a few at a time, as encoding and reading back is pure work.
+pub(super) async fn write(
+    shared: &Shared,
+    partitions: BTreeMap<NewFile, Rows>,
+) -> Result<Vec<DataFile>, TransformError> {
+    stream::iter(partitions)
+        .map(|(target, rows)| async move {
+            let batch = tokio::task::spawn_blocking(move || columns(target.table, rows))
+                .await
+                .map_err(|_| TransformError::Unavailable("the writer was stopped".into()))??;
+            Ok::<_, TransformError>(shared.files.write(target, vec![batch]).await?)
+        })
+        .buffer_unordered(shared.land.writers.max(1))
+        .try_collect()
+        .await
+}
+
+fn columns(table: Table, rows: Rows) -> Result<RecordBatch, TransformError> {
+    if table == Table::DeadLetters {
+        let mut columns = DeadLetterColumns::default();
+        for row in rows.dead_letters {
+            columns.push(row);
+        }
+        return Ok(columns.finish()?);
+    }
+    let mut rows = rows.events;
+    rows.sort_unstable_by_key(|row| (row.event.conversation, row.event.order_key()));
+    let mut columns = EventColumns::with_capacity(rows.len());
+    for row in &rows {
+        columns.push(row)?;
+    }
+    Ok(columns.finish()?)
+}
