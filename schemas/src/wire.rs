@@ -5,6 +5,7 @@ use crate::{
 };
 
 /// What a record holds.
+#[allow(clippy::large_enum_variant, reason = "nearly all are events; a box would cost an allocation each")]
 #[derive(Clone, PartialEq, Debug)]
 pub enum Payload {
     /// An event.

@@ -133,3 +133,63 @@ pub(crate) fn commitment(key: &Secret32, key_id: &[u8]) -> [u8; 16] {
 pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use schemas::{clock::SeededEntropy, ids::hex};
+
+    fn unhex(text: &str) -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hex")).collect()
+    }
+
+    /// Test case 16 of the GCM specification, and test case 2 of RFC 4231 with its key padded to 32 bytes by zeros,
+    /// which HMAC does anyway.
+    #[test]
+    fn the_primitives_are_the_standard_ones() {
+        let key = unhex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308");
+        let cipher = Cipher::new(&Secret32::from_slice(&key).expect("32 bytes"));
+        let nonce: [u8; 12] = unhex("cafebabefacedbaddecaf888").try_into().expect("12 bytes");
+        let aad = unhex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
+        let plain = unhex(
+            "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
+        );
+        let sealed = cipher.seal(&nonce, &aad, &[&plain[..7], &plain[7..]]).expect("sealed");
+        assert_eq!(
+            hex(&sealed[12..]),
+            "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f66276fc6ece0f4e1768cddf8853bb2d551b"
+        );
+        assert_eq!(cipher.open(&sealed, &aad), Some(plain));
+        let mut key = b"Jefe".to_vec();
+        key.resize(32, 0);
+        let mac = hmac(&Secret32::from_slice(&key).expect("32 bytes"), &[b"what do ya want ", b"for nothing?"]);
+        assert_eq!(hex(&mac), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    }
+
+    proptest! {
+        #[test]
+        fn wrappings_open_under_their_key_and_aad_only(seed: u64, aad: Vec<u8>, other: Vec<u8>, flip in 0usize..60) {
+            let entropy = SeededEntropy::new(seed);
+            let keys: Vec<_> = (0..3).map(|_| Secret32::random(&entropy).expect("a key")).collect();
+            let (cipher, foreign) = (Cipher::new(&keys[0]), Cipher::new(&keys[1]));
+            let wrapped = cipher.wrap(&entropy, &aad, &keys[2]).expect("wrapped");
+            let opens = |cipher: &Cipher, wrapped: &[u8], aad: &[u8]| {
+                cipher.unwrap(wrapped, aad).is_some_and(|key| key.expose() == keys[2].expose())
+            };
+            prop_assert!(opens(&cipher, &wrapped, &aad));
+            prop_assert!(!opens(&foreign, &wrapped, &aad));
+            prop_assert_eq!(opens(&cipher, &wrapped, &other), other == aad);
+            let mut flipped = wrapped;
+            flipped[flip] ^= 1;
+            prop_assert!(!opens(&cipher, &flipped, &aad));
+            prop_assert!((0..60).all(|end| !opens(&cipher, &wrapped[..end], &aad)));
+        }
+
+        #[test]
+        fn prefixed_parts_cannot_be_cut_differently(a: Vec<Vec<u8>>, b: Vec<Vec<u8>>) {
+            let join = |parts: &[Vec<u8>]| prefixed(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            prop_assert_eq!(join(&a) == join(&b), a == b);
+        }
+    }
+}

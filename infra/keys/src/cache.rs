@@ -120,3 +120,59 @@ impl<K: Hash + Eq + Clone, V> Inner<K, V> {
 fn young(since: Millis, now: Millis, ttl: Duration) -> bool {
     now.since(since).max(since.since(now)) < ttl
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::clock::ManualClock;
+
+    fn cache(capacity: usize) -> (Arc<ManualClock>, Cache<u32, u32>) {
+        let clock = ManualClock::at(Millis(1_000_000_000));
+        (clock.clone(), Cache::new(clock, PLAINTEXT_TTL, capacity))
+    }
+
+    #[test]
+    fn entries_go_after_ten_minutes_also_when_the_clock_is_set_back() {
+        let (clock, cache) = cache(10);
+        assert!(cache.insert(cache.epoch(), 1, Arc::new(1)));
+        clock.advance(PLAINTEXT_TTL - Duration::from_millis(1));
+        assert!(cache.get(&1).is_some());
+        clock.advance(Duration::from_millis(1));
+        assert!(cache.get(&1).is_none());
+        let held = Arc::new(2);
+        assert!(cache.insert(cache.epoch(), 2, held.clone()));
+        assert_eq!(Arc::strong_count(&held), 2);
+        clock.set(Millis(0));
+        assert!(cache.get(&2).is_none());
+        cache.sweep();
+        assert_eq!(Arc::strong_count(&held), 1, "the value is still in memory");
+    }
+
+    #[test]
+    fn the_number_of_entries_is_bounded() {
+        let (_, cache) = cache(16);
+        for i in 0..1_000 {
+            assert!(cache.insert(cache.epoch(), i, Arc::new(i)));
+            assert!(cache.inner.read().entries.len() <= 16);
+            assert!(cache.get(&i).is_some());
+        }
+        assert!(cache.inner.read().loose.is_empty(), "nobody holds them");
+    }
+
+    #[test]
+    fn a_purge_reaches_what_is_held_outside_and_refuses_what_was_read_before_it() {
+        let (clock, cache) = cache(10);
+        let (old, new) = (Arc::new(1), Arc::new(2));
+        assert!(cache.insert(cache.epoch(), 7, old.clone()));
+        clock.advance(PLAINTEXT_TTL);
+        cache.sweep();
+        let epoch = cache.epoch();
+        assert!(cache.insert(epoch, 7, new.clone()));
+        let mut reached: Vec<u32> = cache.purge(|key| *key == 7).iter().map(|v| **v).collect();
+        reached.sort_unstable();
+        assert_eq!(reached, [1, 2]);
+        assert!(cache.get(&7).is_none());
+        assert!(!cache.insert(epoch, 7, new), "a value from before the purge came in");
+        assert!(cache.purge(|_| true).is_empty());
+    }
+}

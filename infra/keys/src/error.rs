@@ -70,3 +70,22 @@ impl From<std::io::Error> for KeyError {
         Self::Unavailable(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_says_what_to_do() {
+        for (error, class) in [
+            (KeyError::Unavailable("x".into()), KeyErrorClass::Retry),
+            (KeyError::Entropy, KeyErrorClass::Retry),
+            (KeyError::Limit("x".into()), KeyErrorClass::Retry),
+            (KeyError::Destroyed("x".into()), KeyErrorClass::Destroyed),
+            (KeyError::Unknown("x".into()), KeyErrorClass::Integrity),
+            (KeyError::Integrity("x".into()), KeyErrorClass::Integrity),
+        ] {
+            assert_eq!(error.class(), class, "{error}");
+        }
+    }
+}

@@ -36,7 +36,7 @@ pub(crate) struct MasterKey {
 }
 
 impl MasterKey {
-    fn new(id: String, version: u32, secret: Secret32) -> Result<Self, KeyError> {
+    pub(crate) fn new(id: String, version: u32, secret: Secret32) -> Result<Self, KeyError> {
         let fields = Secret32::from_slice(&zeroize::Zeroizing::new(hmac(&secret, &[b"cm-field-1"])[..].to_vec()));
         let fields = fields.ok_or_else(|| KeyError::Integrity(id.clone()))?;
         let (wrapping, fields) = (Cipher::new(&secret), Cipher::new(&fields));

@@ -175,3 +175,49 @@ impl RecordSealer {
         self.state.store(DESTROYED, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::clock::{ManualClock, SystemEntropy};
+
+    fn sealer() -> RecordSealer {
+        let now = Millis(1_000_000);
+        let master = MasterKey::new("w/x/v1".into(), 1, Secret32::random(&SystemEntropy).expect("a key"));
+        let (master, clock) = (master.expect("a key"), ManualClock::at(now));
+        let checked_at = Arc::new(AtomicI64::new(now.0));
+        RecordSealer::new(WorkspaceId([1; 16]), EVENTS_TOPIC, &master, clock, checked_at, &SystemEntropy).expect("one")
+    }
+
+    fn refused(sealer: &RecordSealer, plaintext: &[u8]) -> bool {
+        matches!(sealer.seal(EventId::default(), 1, plaintext), Err(KeyError::Limit(_)))
+    }
+
+    #[test]
+    fn a_data_key_seals_five_million_records_and_64_gib() {
+        let sealer = sealer();
+        sealer.records.store(MAX_RECORDS - 1, Ordering::SeqCst);
+        assert!(sealer.usable());
+        sealer.seal(EventId::default(), 1, b"").expect("the last one");
+        assert!(!sealer.usable() && refused(&sealer, b""));
+
+        let sealer = self::sealer();
+        sealer.bytes.store(MAX_BYTES - 3, Ordering::SeqCst);
+        sealer.seal(EventId::default(), 1, b"123").expect("the last one");
+        assert!(!sealer.usable() && refused(&sealer, b"1"));
+        assert_eq!((MAX_RECORDS, MAX_BYTES), (5_000_000, 68_719_476_736));
+    }
+
+    #[test]
+    fn nonces_count_up_from_a_random_start_and_wrap_around() {
+        let mut sealer = sealer();
+        sealer.first_nonce = (1 << 96) - 2;
+        let nonces: Vec<_> = (0..4).map(|n| sealer.nonce(n)).collect();
+        let last = |byte| std::array::from_fn::<u8, 12, _>(|i| if i == 11 { byte } else { 0 });
+        let mut first = [0xff; 12];
+        first[11] = 0xfe;
+        assert_eq!(nonces, [first, [0xff; 12], last(0), last(1)]);
+        let starts: std::collections::HashSet<_> = (0..20).map(|_| self::sealer().first_nonce).collect();
+        assert_eq!(starts.len(), 20);
+    }
+}

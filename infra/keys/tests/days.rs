@@ -1,4 +1,5 @@
 //! Day keys: one per workspace, day and class, whoever asks first; and the key material of their files.
+#![allow(clippy::expect_used, reason = "a test fails by it")]
 mod common;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{A, B, Home, NOW};
@@ -72,7 +73,10 @@ async fn everyone_who_asks_at_once_gets_the_same_key() {
 
 #[tokio::test]
 async fn the_exported_key_opens_the_material_as_a_reader_without_us_would() {
-    use aes_gcm::{Aes256Gcm, KeyInit, aead::{Aead, Payload}};
+    use aes_gcm::{
+        Aes256Gcm, KeyInit,
+        aead::{Aead, Payload},
+    };
     let home = Home::new();
     let keyring = home.keyring().await;
     for ws in [A, B] {

@@ -1,4 +1,5 @@
 //! What lies on disk: modes, root key files, and no trace of what was sealed.
+#![allow(clippy::expect_used, reason = "a test fails by it")]
 mod common;
 use common::{A, CONNECTION, EVENT, Home, entropy};
 use keys::{FileKms, KeyError, Kms, RootKey, Secret32};
@@ -76,24 +77,22 @@ fn a_key_file_that_others_can_read_is_refused() {
 async fn names_and_tokens_are_found_nowhere() {
     let home = Home::new();
     let canary = b"Nguyen-Van-Canary-0912345678";
-    {
-        let (keyring, vault) = (home.keyring().await, home.vault().await);
-        keyring.create_workspace(A).await.expect("keys");
-        let purpose = format!("connection.name|{CONNECTION}");
-        let sealed = keyring.seal_field(A, &purpose, canary).await.expect("sealed");
-        assert_eq!(sealed.len(), 33 + canary.len());
-        assert_eq!(keyring.open_field(A, &purpose, &sealed).await.expect("opened"), canary);
-        let record = keyring.seal(A, EVENT, 1, canary).await.expect("sealed");
-        assert!(!common::contains(&sealed, canary) && !common::contains(&record.value, canary));
-        keyring.pseudonyms(A).await.expect("pseudonyms").contact(CONNECTION, canary);
-        vault.put(CONNECTION, A, "line", "access", canary).await.expect("stored");
-        vault.rotate(CONNECTION, "access", canary, true).await.expect("rotated");
-        assert_eq!(vault.use_active(CONNECTION, "access", |s| s == [canary, canary]).await, Ok(true));
-        for part in [&canary[..], &canary[..10], b"0912345678"] {
-            assert!(!home.holds(part));
-        }
-        vault.destroy(CONNECTION).await.expect("destroyed");
+    let (keyring, vault) = (home.keyring().await, home.vault().await);
+    keyring.create_workspace(A).await.expect("keys");
+    let purpose = format!("connection.name|{CONNECTION}");
+    let sealed = keyring.seal_field(A, &purpose, canary).await.expect("sealed");
+    assert_eq!(sealed.len(), 33 + canary.len());
+    assert_eq!(keyring.open_field(A, &purpose, &sealed).await.expect("opened"), canary);
+    let record = keyring.seal(A, EVENT, 1, canary).await.expect("sealed");
+    assert!(!common::contains(&sealed, canary) && !common::contains(&record.value, canary));
+    keyring.pseudonyms(A).await.expect("pseudonyms").contact(CONNECTION, canary);
+    vault.put(CONNECTION, A, "line", "access", canary).await.expect("stored");
+    vault.rotate(CONNECTION, "access", canary, true).await.expect("rotated");
+    assert_eq!(vault.use_active(CONNECTION, "access", |s| s == [canary, canary]).await, Ok(true));
+    for part in [&canary[..], &canary[..10], b"0912345678"] {
+        assert!(!home.holds(part));
     }
+    vault.destroy(CONNECTION).await.expect("destroyed");
     for part in [&canary[..], &canary[..10], b"0912345678"] {
         assert!(!home.holds(part));
     }

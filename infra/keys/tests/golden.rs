@@ -1,5 +1,6 @@
 //! What version 1 sealed opens for ever (`security.md` §1). `golden/v1.json` is never written again: a later format gets
 //! a file of its own beside it.
+#![allow(clippy::expect_used, reason = "a test fails by it")]
 mod common;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{A, CONNECTION, EVENT, Home};
@@ -122,7 +123,9 @@ async fn restore(home: &Home, golden: &Golden) {
         workspace.execute(&pool).await.expect("inserted");
         for key in golden.master_keys.iter().filter(|key| key.database == name) {
             let body = insert_body(&pool, key.wrapped.as_bytes()).await;
-            let insert = sqlx::query("INSERT INTO master_keys (workspace, kind, version, root_key, body, created_at, changed_generation) VALUES ($1, $2, $3, $4, $5, 0, 0)");
+            let insert = sqlx::query(
+                "INSERT INTO master_keys (workspace, kind, version, root_key, body, created_at, changed_generation) VALUES ($1, $2, $3, $4, $5, 0, 0)",
+            );
             let insert = insert.bind(&A.0[..]).bind(&*key.kind).bind(key.version).bind(&*key.root_key).bind(body);
             insert.execute(&pool).await.expect("inserted");
         }
@@ -130,14 +133,18 @@ async fn restore(home: &Home, golden: &Golden) {
             for key in &golden.day_keys {
                 let body = insert_body(&pool, key.wrapped.as_bytes()).await;
                 let day: schemas::partition::PartitionDay = key.day.parse().expect("a day");
-                let insert = sqlx::query("INSERT INTO day_keys (workspace, day, class, key_version, body) VALUES ($1, $2, $3, $4, $5)");
+                let insert = sqlx::query(
+                    "INSERT INTO day_keys (workspace, day, class, key_version, body) VALUES ($1, $2, $3, $4, $5)",
+                );
                 let insert = insert.bind(&A.0[..]).bind(i64::from(day.0)).bind(i64::from(key.class));
                 insert.bind(key.key_version).bind(body).execute(&pool).await.expect("inserted");
             }
         } else {
             for token in &golden.tokens {
                 let body = insert_body(&pool, &bytes(&token.sealed)).await;
-                let insert = sqlx::query("INSERT INTO tokens (connection, kind, generation, workspace, platform, key_version, commitment, body, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active')");
+                let insert = sqlx::query(
+                    "INSERT INTO tokens (connection, kind, generation, workspace, platform, key_version, commitment, body, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active')",
+                );
                 let insert = insert.bind(&CONNECTION.0[..]).bind(&*token.kind).bind(token.generation).bind(&A.0[..]);
                 let insert = insert.bind(&*token.platform).bind(token.key_version).bind(bytes(&token.commitment));
                 insert.bind(body).execute(&pool).await.expect("inserted");
@@ -216,7 +223,9 @@ async fn write_the_fixture() {
     let mut master_keys = Vec::new();
     for database in ["keys", "vault"] {
         let pool = pool(&home, &format!("{database}.db")).await;
-        let rows = sqlx::query("SELECT kind, version, root_key, b.body FROM master_keys k JOIN bodies b ON b.id = k.body ORDER BY 1, 2");
+        let rows = sqlx::query(
+            "SELECT kind, version, root_key, b.body FROM master_keys k JOIN bodies b ON b.id = k.body ORDER BY 1, 2",
+        );
         for row in rows.fetch_all(&pool).await.expect("rows") {
             let wrapped = String::from_utf8(content(row.get(3))).expect("text");
             let (kind, version, root_key) = (row.get(0), row.get(1), row.get(2));
@@ -228,8 +237,11 @@ async fn write_the_fixture() {
                 key.wrapped = String::from_utf8(content(row.get(0))).expect("text");
             }
         } else {
-            let rows = sqlx::query("SELECT platform, kind, generation, key_version, commitment, b.body FROM tokens t JOIN bodies b ON b.id = t.body ORDER BY generation");
-            for (row, plaintext) in rows.fetch_all(&pool).await.expect("rows").iter().zip(["golden-old", "golden-new"]) {
+            let rows = sqlx::query(
+                "SELECT platform, kind, generation, key_version, commitment, b.body FROM tokens t JOIN bodies b ON b.id = t.body ORDER BY generation",
+            );
+            for (row, plaintext) in rows.fetch_all(&pool).await.expect("rows").iter().zip(["golden-old", "golden-new"])
+            {
                 tokens.push(Token {
                     platform: row.get(0),
                     kind: row.get(1),

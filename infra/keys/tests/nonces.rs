@@ -1,4 +1,5 @@
 //! The same data key never meets the same nonce twice, whatever restarts (`security.md` §1).
+#![allow(clippy::expect_used, reason = "a test fails by it")]
 mod common;
 use common::{A, B, EVENT, Home};
 use proptest::prelude::*;

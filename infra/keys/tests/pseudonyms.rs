@@ -1,4 +1,5 @@
 //! Pseudonymous ids: the same everywhere for the same key, and different for everything else.
+#![allow(clippy::expect_used, reason = "a test fails by it")]
 mod common;
 use common::{A, B, CONNECTION, Home};
 use schemas::ids::ConnectionId;

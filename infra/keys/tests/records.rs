@@ -1,4 +1,5 @@
 //! Log records: they open as they were sealed, and in no other way.
+#![allow(clippy::expect_used, reason = "a test fails by it")]
 mod common;
 use common::{A, B, EVENT, Home};
 use keys::{KeyError, KeyErrorClass, RecordSealer};
@@ -56,13 +57,16 @@ async fn any_changed_header_or_byte_is_refused() {
         ("data key id", SealedRecord { dek: DekId([9; 16]), ..good.clone() }),
         ("value of another record", SealedRecord { value: other.value.clone(), ..good.clone() }),
         ("value of another workspace", SealedRecord { value: foreign.value.clone(), ..good.clone() }),
-        ("data key of another workspace", SealedRecord {
-            dek: foreign.dek,
-            wrapped_dek: foreign.wrapped_dek,
-            commitment: foreign.commitment,
-            value: foreign.value.clone(),
-            ..good.clone()
-        }),
+        (
+            "data key of another workspace",
+            SealedRecord {
+                dek: foreign.dek,
+                wrapped_dek: foreign.wrapped_dek,
+                commitment: foreign.commitment,
+                value: foreign.value.clone(),
+                ..good.clone()
+            },
+        ),
         ("no value", SealedRecord { value: Vec::new().into(), ..good.clone() }),
         ("short value", SealedRecord { value: good.value.slice(..27), ..good.clone() }),
     ];
@@ -130,7 +134,9 @@ async fn many_threads_share_one_sealer() {
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let sealer = sealer.clone();
-            std::thread::spawn(move || (0..500).map(|_| sealer.seal(EVENT, 1, b"x").expect("sealed")).collect::<Vec<_>>())
+            std::thread::spawn(move || {
+                (0..500).map(|_| sealer.seal(EVENT, 1, b"x").expect("sealed")).collect::<Vec<_>>()
+            })
         })
         .collect();
     let mut numbers = Vec::new();

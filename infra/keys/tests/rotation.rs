@@ -1,4 +1,5 @@
 //! Rotation: old data opens, new data is sealed under the new key, and a kill inside changes nothing of that.
+#![allow(clippy::expect_used, reason = "a test fails by it")]
 mod common;
 use async_trait::async_trait;
 use common::{A, B, CONNECTION, EVENT, Home, sql};

@@ -1,4 +1,5 @@
 //! The token vault.
+#![allow(clippy::expect_used, reason = "a test fails by it")]
 mod common;
 use common::{A, B, CONNECTION, Home};
 use keys::{KeyError, Vault};
@@ -134,4 +135,35 @@ async fn tokens_that_end_soon_are_listed_without_their_secrets() {
     vault.revoke(CONNECTION).await.expect("revoked");
     assert_eq!(vault.expiring(Millis(5_000), 10).await.expect("a list"), []);
     assert!(vault.set_expiry(CONNECTION, "access", None).await.is_err());
+}
+
+#[tokio::test]
+async fn no_copy_of_a_destroyed_token_hides_among_many_others() {
+    let home = Home::new();
+    let vault = home.vault().await;
+    let path = home.path("vault.db");
+    // Tokens of all lengths, replaced by longer and shorter ones, while others go for good.
+    let secret = |i: u32| vec![i as u8; 20 + (i.wrapping_mul(2_654_435_761) % 900) as usize];
+    let connection = |i: u32| ConnectionId((i.wrapping_mul(2_654_435_761) as u128).to_be_bytes());
+    let (mut seen, mut number) = (std::collections::BTreeSet::new(), 0);
+    for round in 0..5 {
+        for i in (0..60).filter(|i| (i + round) % 3 != 0) {
+            number += 1;
+            vault.put(connection(i), A, "line", "access", &secret(number)).await.expect("stored");
+            number += 1;
+            vault.rotate(connection(i), "access", &secret(number), i % 2 == 0).await.expect("rotated");
+        }
+        seen.extend(common::bodies(&path).await);
+        for i in (0..60).filter(|i| (i + round) % 4 == 0) {
+            vault.destroy(connection(i)).await.expect("destroyed");
+        }
+    }
+    let live: std::collections::BTreeSet<_> = common::bodies(&path).await.into_iter().collect();
+    let gone: Vec<_> = seen.difference(&live).collect();
+    assert!(gone.len() > 150, "{}", gone.len());
+    let mut bytes = std::fs::read(&path).expect("a file");
+    bytes.extend(std::fs::read(home.path("vault.db-wal")).expect("a file"));
+    let windows: std::collections::HashSet<&[u8]> = bytes.windows(12).collect();
+    let left = gone.iter().filter(|body| body.chunks_exact(12).any(|part| windows.contains(part))).count();
+    assert_eq!(left, 0, "parts of destroyed tokens are left in the file");
 }

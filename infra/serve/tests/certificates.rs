@@ -1,4 +1,5 @@
 //! The development CA over restarts, and certificates from files.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that fails fails its test")]
 mod support;
 use axum::Router;
 use rcgen::{CertificateParams, DnType, Issuer, KeyPair};

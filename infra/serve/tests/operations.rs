@@ -1,4 +1,5 @@
 //! The operations listener.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that fails fails its test")]
 mod support;
 use axum::http::StatusCode;
 use futures::future::BoxFuture;

@@ -1,4 +1,5 @@
 //! How a listener ends.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that fails fails its test")]
 mod support;
 use axum::{Router, routing::get};
 use serve::Limits;

@@ -31,6 +31,7 @@ pub(super) struct Batch {
     workspaces: HashMap<WorkspaceId, Vec<(Offset, Opened)>>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "nearly all are payloads")]
 enum Opened {
     Payload(Payload),
     /// The workspace's key is destroyed.

@@ -16,7 +16,10 @@ use schemas::{
     ids::WorkspaceId,
     partition::{PartitionDay, RetentionClass},
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 use zeroize::Zeroizing;
 
 fn id_of((ws, day, class): DayId) -> String {
@@ -55,10 +58,10 @@ impl Inner {
         let mut masters = HashMap::new();
         let mut made = Vec::with_capacity(ids.len());
         for &id in ids {
-            if !masters.contains_key(&id.0) {
-                masters.insert(id.0, self.masters.get(id.0, MasterKind::Workspace, None).await?);
-            }
-            let Some(master) = masters.get(&id.0) else { continue };
+            let master = match masters.entry(id.0) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.masters.get(id.0, MasterKind::Workspace, None).await?),
+            };
             let secret = Secret32::random(&*self.entropy)?;
             let aad = wrapping_aad(&master.id, id_of(id).as_bytes());
             made.push((id, master.version, master.wrapping.wrap_text(&*self.entropy, &aad, &secret)?));

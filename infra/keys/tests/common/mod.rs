@@ -87,12 +87,16 @@ pub async fn sql(path: &Path, statement: &'static str) -> Vec<AnyRow> {
     rows
 }
 
-/// The sealed bodies of a database, without frame and padding.
+/// The sealed bodies of a database that are in use, without frame and padding.
 pub async fn bodies(path: &Path) -> Vec<Vec<u8>> {
     let content = |row: &AnyRow| {
         let body: Vec<u8> = row.get(0);
         let length = u32::from_be_bytes(body[..4].try_into().expect("four bytes")) as usize;
         body[4..4 + length].to_vec()
     };
-    sql(path, "SELECT body FROM bodies ORDER BY id").await.iter().map(content).collect()
+    sql(path, "SELECT body FROM bodies WHERE id NOT IN (SELECT id FROM free_bodies) ORDER BY id")
+        .await
+        .iter()
+        .map(content)
+        .collect()
 }

@@ -76,8 +76,7 @@ impl Opening<'_> {
     /// The lock goes with the file description: a killed process leaves none behind.
     fn lock(&self) -> Result<File, OpenError> {
         let path = self.options.directory.join(LOCK);
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(self.io())?;
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(self.io())?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(file),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::InUse(self.options.directory.clone())),
@@ -214,9 +213,8 @@ impl Opening<'_> {
         };
         let mut segment = Segment::new(name.0, file.clone(), 0, &header.next);
         let source = Source { file: &**file, epoch: meta.epoch, sequence: name.0, slots: meta.slots };
-        segment.len = source
-            .frames(limit, tail, &mut segment.slots, marks)
-            .map_err(|error| self.scan_error(name, error))?;
+        segment.len =
+            source.frames(limit, tail, &mut segment.slots, marks).map_err(|error| self.scan_error(name, error))?;
         Ok(segment)
     }
 }

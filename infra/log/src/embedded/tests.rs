@@ -49,8 +49,7 @@ fn segment(groups: &[usize]) -> (Vec<u8>, Vec<usize>) {
         for _ in 0..*frames {
             let payload = vec![positions.len() as u8; 40];
             let place = Place { epoch: EPOCH, sequence: SEQUENCE, position: bytes.len() as u64 };
-            let header =
-                FrameHeader { crc: 0, len: 40, slot: 0, count: 1, first: positions.len() as u64, durable };
+            let header = FrameHeader { crc: 0, len: 40, slot: 0, count: 1, first: positions.len() as u64, durable };
             positions.push(bytes.len());
             bytes.extend_from_slice(&header.encode(crc32c::crc32c(&payload), place));
             bytes.extend_from_slice(&payload);

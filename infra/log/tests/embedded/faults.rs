@@ -316,7 +316,9 @@ async fn a_power_cut_takes_no_acknowledged_record_and_splits_no_append() {
         let last = Queued::append(&setup.log, A, records(30..40));
         setup.disk.0.until_held();
         let group: Vec<_> = (4..12)
-            .map(|n| Queued::append(&setup.log, A, (n * 10..n * 10 + 10).map(|n| record(n, (n % 97) as usize)).collect()))
+            .map(|n| {
+                Queued::append(&setup.log, A, (n * 10..n * 10 + 10).map(|n| record(n, (n % 97) as usize)).collect())
+            })
             .collect();
         setup.disk.0.set(|f| {
             f.power_cut = Some((1, image.clone(), SeededEntropy::new(seed)));
@@ -335,4 +337,39 @@ async fn a_power_cut_takes_no_acknowledged_record_and_splits_no_append() {
         hold(&image, 0..end + 1).await;
     }
     assert!(kept_some > 0, "some cuts leave whole frames");
+}
+
+/// `EVENT_LOG_SMALL_FS=/a/file/system/of/some/megabytes cargo test -p event-log -- --ignored really_full`
+#[tokio::test]
+#[ignore = "needs a small file system of its own in EVENT_LOG_SMALL_FS"]
+async fn a_really_full_file_system_refuses_until_there_is_space() {
+    use std::io::Write;
+    let Ok(small) = std::env::var("EVENT_LOG_SMALL_FS") else { return };
+    let (path, ballast) = (Path::new(&small).join("log"), Path::new(&small).join("ballast"));
+    let log: SharedLog = EmbeddedLog::open(options(&path, 2, 1)).unwrap();
+    let mut end = 0;
+    for round in 1..=3 {
+        for _ in 0..10 {
+            assert_eq!(log.append(A, records(end..end + 5)).await.unwrap(), Offset(end));
+            end += 5;
+        }
+        let mut file = std::fs::File::create(&ballast).unwrap();
+        while file.write_all(&[1; 4096]).is_ok() {}
+        let mut refused = 0;
+        while refused < 5 {
+            match log.append(A, records(end..end + 5)).await {
+                Ok(first) => {
+                    assert_eq!((first, refused), (Offset(end), 0), "round {round}");
+                    end += 5;
+                }
+                Err(LogError::Unavailable(_)) => refused += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        std::fs::remove_file(&ballast).unwrap();
+    }
+    assert_eq!(log.append(A, records(end..end + 1)).await.unwrap(), Offset(end));
+    drop(log);
+    hold(&path, 0..end + 1).await;
+    std::fs::remove_dir_all(path).unwrap();
 }

@@ -122,10 +122,8 @@ impl Expected {
 
 #[test]
 fn a_killed_process_loses_nothing_it_acknowledged() {
-    let seed = env::var(SEED).map_or_else(
-        |_| u64::from_be_bytes(clock::random(&SystemEntropy).unwrap()),
-        |seed| seed.parse().unwrap(),
-    );
+    let seed = env::var(SEED)
+        .map_or_else(|_| u64::from_be_bytes(clock::random(&SystemEntropy).unwrap()), |seed| seed.parse().unwrap());
     println!("{SEED}={seed}");
     let entropy = SeededEntropy::new(seed);
     let random = |below: u64| {

@@ -15,13 +15,30 @@ const SLOTS: u32 = 3;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Append { slot: u32, count: usize, size: usize },
+    Append {
+        slot: u32,
+        count: usize,
+        size: usize,
+    },
     /// At this share of the slot.
-    Truncate { slot: u32, share: f64 },
-    Read { slot: u32, share: f64, max_bytes: usize },
+    Truncate {
+        slot: u32,
+        share: f64,
+    },
+    Read {
+        slot: u32,
+        share: f64,
+        max_bytes: usize,
+    },
     Reopen,
     /// A kill during an append: of its frame only a share is left, some bits of that turned.
-    Kill { slot: u32, count: usize, size: usize, share: f64, turned: Vec<f64> },
+    Kill {
+        slot: u32,
+        count: usize,
+        size: usize,
+        share: f64,
+        turned: Vec<f64>,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {

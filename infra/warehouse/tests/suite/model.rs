@@ -59,7 +59,8 @@ impl Model {
     /// A replacement.
     pub fn replace(&mut self, slot: u32, lease: u64, remove: &[DataFileId], add: &[DataFileId]) -> End {
         let s = slot as usize;
-        if lease != self.lease {
+        // Before the first lease there is none to hold.
+        if lease != self.lease || lease == 0 {
             return End::Fenced;
         }
         let live = |id: &DataFileId| self.files.get(id).is_some_and(|f| f.slot == slot && f.removed.is_none());

@@ -3,7 +3,7 @@ use super::dialect::Dialect;
 use crate::catalog::CatalogError;
 use schemas::clock::SharedClock;
 use sqlx::{
-    Any, AnyPool, AssertSqlSafe, Transaction,
+    Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers},
 };
 use std::{
@@ -43,8 +43,13 @@ impl Database {
             .map_err(|error| CatalogError::Unavailable(format!("{}: {error}", path.display())))?;
         install_default_drivers();
         let options = connect_options(path)?;
+        // Not through a pool: that would try again and again where the file is no database, and then only say that it
+        // took too long.
+        let mut first = AnyConnection::connect_with(&options).await?;
+        set_up(&mut first, dialect, true).await?;
+        super::migrations::run(&mut first, dialect, clock.now()).await?;
+        first.close().await?;
         let write = pool(dialect, true, 1).connect_with(options.clone()).await?;
-        super::migrations::run(&write, dialect, clock.now()).await?;
         let read = pool(dialect, false, READERS).connect_with(options).await?;
         Ok(Self { dialect, read, write })
     }
@@ -73,14 +78,14 @@ fn pool(dialect: Dialect, writes: bool, connections: u32) -> AnyPoolOptions {
         .idle_timeout(None)
         // The connection is a thread of this process; it does not go away.
         .test_before_acquire(false)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                for statement in dialect.connection_setup(writes) {
-                    sqlx::query(statement).execute(&mut *connection).await?;
-                }
-                Ok(())
-            })
-        })
+        .after_connect(move |connection, _| Box::pin(set_up(connection, dialect, writes)))
+}
+
+async fn set_up(connection: &mut AnyConnection, dialect: Dialect, writes: bool) -> Result<(), sqlx::Error> {
+    for statement in dialect.connection_setup(writes) {
+        sqlx::query(statement).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// SQLite gives the files beside the database (`-wal`, `-shm`) its mode, so it has to be right before the first open.

@@ -40,11 +40,12 @@ pub(super) async fn changes(options: &RegistryOptions, loaded: i64) -> Result<Op
     let connections = rows(options, CONNECTIONS, loaded).await?;
     let workspaces = rows(options, WORKSPACES, loaded).await?;
     let mut groups: BTreeMap<WorkspaceId, Group> = BTreeMap::new();
-    for row in &workspaces {
-        groups.entry(WorkspaceId(bytes(row, 0)?)).or_default().workspace = Some(row);
+    for row in workspaces {
+        let id = WorkspaceId(bytes(&row, 0)?);
+        groups.entry(id).or_default().workspace = Some(row);
     }
-    for row in &connections {
-        groups.entry(WorkspaceId(bytes(row, 1)?)).or_default().connections.push(row);
+    for row in connections {
+        groups.entry(WorkspaceId(bytes(&row, 1)?)).or_default().connections.push(row);
     }
     let opened: Vec<Opened> = stream::iter(groups)
         .map(|(id, group)| group.open(&options.keyring, id))
@@ -100,19 +101,19 @@ type Opened = (Option<Workspace>, Vec<Connection>);
 
 /// A workspace's changed rows: opened next to each other, so that its key is looked up once.
 #[derive(Default)]
-struct Group<'r> {
-    workspace: Option<&'r AnyRow>,
-    connections: Vec<&'r AnyRow>,
+struct Group {
+    workspace: Option<AnyRow>,
+    connections: Vec<AnyRow>,
 }
 
-impl Group<'_> {
+impl Group {
     async fn open(self, keyring: &Keyring, id: WorkspaceId) -> Result<Opened, RegistryError> {
-        let workspace = match self.workspace {
+        let workspace = match &self.workspace {
             Some(row) => Some(workspace(keyring, id, row).await?),
             None => None,
         };
         let mut connections = Vec::with_capacity(self.connections.len());
-        for row in self.connections {
+        for row in &self.connections {
             connections.push(connection(keyring, id, row).await?);
         }
         Ok((workspace, connections))

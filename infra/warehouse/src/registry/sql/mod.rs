@@ -117,7 +117,9 @@ impl Registry {
     /// The workspace, if it may be given new things. One that another process has just made is looked for.
     async fn active_workspace(&self, id: WorkspaceId) -> Result<Arc<Workspace>, RegistryError> {
         let mut found = self.view().workspaces.get(&id).cloned();
-        if found.is_none() && self.refresh().await? {
+        if found.is_none() {
+            // Whether this very refresh brought it, or one beside it, is the same.
+            self.refresh().await?;
             found = self.view().workspaces.get(&id).cloned();
         }
         let workspace = found.ok_or(RegistryError::NotFound("workspace"))?;

@@ -1,0 +1,78 @@
+//! Limits of the webhooks, and what belongs to Facebook's app.
+use crate::platforms::facebook::AppIds;
+use std::time::Duration;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A secret from a file. It does not print, clone or serialise, and is wiped (`security.md` §1).
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// The content of a secret file; one trailing newline is no part of it (`contract.md`).
+    pub fn new(mut bytes: Vec<u8>) -> Self {
+        if bytes.last() == Some(&b'\n') {
+            bytes.pop();
+            if bytes.last() == Some(&b'\r') {
+                bytes.pop();
+            }
+        }
+        Self(bytes)
+    }
+
+    /// The bytes. Do not copy them anywhere that outlives the use.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// See the module's documentation.
+pub struct IngestSettings {
+    /// Longest body; `security.md` §9.1 says 1 MiB.
+    pub body_max: usize,
+    /// Longest headers together.
+    pub header_max: usize,
+    /// How long a body may take to arrive.
+    pub read_timeout: Duration,
+    /// How many posts are taken.
+    pub rate: RateSettings,
+    /// Facebook's app; without it there is no Facebook webhook.
+    pub facebook: Option<FacebookSettings>,
+}
+
+impl Default for IngestSettings {
+    fn default() -> Self {
+        Self {
+            body_max: 1 << 20,
+            header_max: 16 << 10,
+            read_timeout: Duration::from_secs(10),
+            rate: RateSettings::default(),
+            facebook: None,
+        }
+    }
+}
+
+/// Posts per second, with bursts of as many. 0 is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateSettings {
+    /// For each connection.
+    pub per_connection: u32,
+    /// For each client address (IPv6: each /64).
+    pub per_address: u32,
+}
+
+impl Default for RateSettings {
+    fn default() -> Self {
+        // Platforms post from few addresses: both are there against floods, not to shape traffic.
+        Self { per_connection: 20_000, per_address: 20_000 }
+    }
+}
+
+/// What belongs to the app, not to a Page. During a rotation there are two secrets and two tokens.
+pub struct FacebookSettings {
+    /// Signs the posts.
+    pub app_secrets: Vec<Secret>,
+    /// Shown in the handshake.
+    pub verify_tokens: Vec<Secret>,
+    /// Which app is which.
+    pub apps: AppIds,
+}

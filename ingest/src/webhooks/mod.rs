@@ -1,0 +1,210 @@
+//! The HTTP side: limits, the signature over the raw bytes, and only then the content. 200 means that the event log has
+//! everything; whatever goes wrong before is a 503, and the platform sends again.
+mod body;
+mod rate;
+mod secrets;
+
+pub use secrets::CHANNEL_SECRET;
+
+use crate::{
+    intake::{Intake, IntakeError, Signed},
+    metrics::Metrics,
+    platforms::{facebook::handshake, signature},
+    settings::{IngestSettings, Secret},
+};
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Path, Query, Request, State as Shared},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use keys::{KeyError, KeyErrorClass, Vault};
+use schemas::{clock::SharedClock, ids::ConnectionId, kind::Platform};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Instant,
+};
+use warehouse::registry::Connection;
+
+/// What the handlers share.
+pub(crate) struct State {
+    intake: Intake,
+    secrets: secrets::Secrets,
+    settings: IngestSettings,
+    metrics: Metrics,
+    by_connection: rate::Limiter<ConnectionId>,
+    by_address: rate::Limiter<IpAddr>,
+}
+
+impl State {
+    pub(crate) fn new(
+        intake: Intake,
+        vault: Vault,
+        clock: SharedClock,
+        settings: IngestSettings,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            intake,
+            secrets: secrets::Secrets::new(vault, clock.clone()),
+            by_connection: rate::Limiter::new(settings.rate.per_connection, clock.clone()),
+            by_address: rate::Limiter::new(settings.rate.per_address, clock),
+            settings,
+            metrics,
+        }
+    }
+
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+}
+
+/// The routes.
+pub(crate) fn router(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/webhooks/line/{connection}", post(line))
+        .route("/webhooks/facebook", get(facebook_handshake).post(facebook))
+        .with_state(state)
+}
+
+async fn line(Shared(state): Shared<Arc<State>>, Path(connection): Path<String>, request: Request) -> StatusCode {
+    let started = Instant::now();
+    let status = state.line(&connection, request).await.unwrap_or_else(|status| status);
+    state.metrics.answered(Platform::Line, status.as_u16(), started.elapsed());
+    status
+}
+
+async fn facebook(Shared(state): Shared<Arc<State>>, request: Request) -> StatusCode {
+    let started = Instant::now();
+    let status = state.facebook(request).await.unwrap_or_else(|status| status);
+    state.metrics.answered(Platform::Facebook, status.as_u16(), started.elapsed());
+    status
+}
+
+async fn facebook_handshake(
+    Shared(state): Shared<Arc<State>>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    let tokens = state.settings.facebook.as_ref().map(|facebook| facebook.verify_tokens.as_slice()).unwrap_or_default();
+    let tokens: Vec<&str> = tokens.iter().filter_map(|token| std::str::from_utf8(token.expose()).ok()).collect();
+    let plain = [(header::CONTENT_TYPE, "text/plain"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    match handshake::answer(&query, &tokens) {
+        Some(challenge) => (plain, challenge.to_owned()).into_response(),
+        None => StatusCode::FORBIDDEN.into_response(),
+    }
+}
+
+impl State {
+    /// What can be said without the body.
+    fn admit(&self, request: &Request) -> Result<(), StatusCode> {
+        if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>()
+            && !self.by_address.admit(rate::client(address.ip()))
+        {
+            return Err(StatusCode::TOO_MANY_REQUESTS);
+        }
+        body::check_headers(request.headers(), &self.settings)
+    }
+
+    async fn line(&self, path: &str, request: Request) -> Result<StatusCode, StatusCode> {
+        self.admit(&request)?;
+        let view = self.intake.registry.view();
+        let known = path.parse().ok().and_then(|id: ConnectionId| view.connections.get(&id));
+        let connection = known.filter(|c| c.platform == Platform::Line && !c.import).ok_or(StatusCode::NOT_FOUND)?;
+        if !connection.active {
+            self.secrets.forget(connection.id);
+            return Err(StatusCode::NOT_FOUND);
+        }
+        let (headers, body) = self.body(request).await?;
+        let signature = self.signature(Platform::Line, &headers);
+        let held = match signature {
+            Some(signature) => self.secrets.verify(connection.id, &signature, &body).await,
+            None => Ok(false),
+        };
+        match held {
+            Ok(true) => self.take(Platform::Line, Some(connection.clone()), &body).await,
+            Ok(false) => Err(self.unsigned(Some(connection.id), body.len())),
+            Err(error) => self.without_secret(connection, &view, &error),
+        }
+    }
+
+    /// There is no secret to check with. In a workspace that is being deleted the secrets go first, and the platform is
+    /// told that all is well (`security.md` §9.6); what cannot be checked is not counted.
+    fn without_secret(
+        &self,
+        connection: &Connection,
+        view: &warehouse::registry::View,
+        error: &KeyError,
+    ) -> Result<StatusCode, StatusCode> {
+        let is_gone = error.class() == KeyErrorClass::Destroyed || matches!(error, KeyError::Unknown(_));
+        let is_active = view.workspaces.get(&connection.workspace).is_some_and(|workspace| workspace.active);
+        match (is_gone, is_active) {
+            (true, false) => Ok(StatusCode::OK),
+            (true, true) => Err(StatusCode::NOT_FOUND),
+            (false, _) => {
+                tracing::error!(connection = %connection.id, %error, "the channel secret cannot be opened");
+                Err(StatusCode::SERVICE_UNAVAILABLE)
+            }
+        }
+    }
+
+    async fn facebook(&self, request: Request) -> Result<StatusCode, StatusCode> {
+        self.admit(&request)?;
+        let settings = self.settings.facebook.as_ref().ok_or(StatusCode::NOT_FOUND)?;
+        let (headers, body) = self.body(request).await?;
+        let secrets: Vec<&[u8]> = settings.app_secrets.iter().map(Secret::expose).collect();
+        match self.signature(Platform::Facebook, &headers) {
+            Some(signature) if signature::verify(&secrets, &signature, &body) => {
+                self.take(Platform::Facebook, None, &body).await
+            }
+            _ => Err(self.unsigned(None, body.len())),
+        }
+    }
+
+    async fn body(&self, request: Request) -> Result<(HeaderMap, Vec<u8>), StatusCode> {
+        let (parts, body): (_, Body) = request.into_parts();
+        Ok((parts.headers, body::read(body, &self.settings).await?))
+    }
+
+    /// The decoded signature; two headers of it are none, as nobody could say which one counts.
+    fn signature(&self, platform: Platform, headers: &HeaderMap) -> Option<signature::Signature> {
+        let connector = self.intake.connector(platform)?;
+        let mut values = headers.get_all(connector.signature_header()).iter();
+        let value = values.next()?;
+        if values.next().is_some() { None } else { connector.decode_signature(value.as_bytes()) }
+    }
+
+    fn unsigned(&self, connection: Option<ConnectionId>, bytes: usize) -> StatusCode {
+        self.metrics.signature_failed(connection);
+        let connection = connection.map(|id| id.to_string());
+        tracing::warn!(connection, bytes, "a post was refused: its signature does not hold");
+        StatusCode::UNAUTHORIZED
+    }
+
+    async fn take(
+        &self,
+        platform: Platform,
+        connection: Option<Arc<Connection>>,
+        bytes: &[u8],
+    ) -> Result<StatusCode, StatusCode> {
+        let connector = self.intake.connector(platform).ok_or(StatusCode::NOT_FOUND)?;
+        let id = connection.as_ref().map(|connection| connection.id.to_string());
+        let signed = Signed { connector, connection, bytes, is_dead_letter: false };
+        match self.intake.take(signed, &|id| self.by_connection.admit(id)).await {
+            Ok(accepted) => {
+                for reason in &accepted.dead_letters {
+                    self.metrics.dead_letter(*reason);
+                }
+                tracing::debug!(connection = id, bytes = bytes.len(), records = accepted.records, "accepted");
+                Ok(StatusCode::OK)
+            }
+            Err(IntakeError::TooMany) => Err(StatusCode::TOO_MANY_REQUESTS),
+            Err(error) => {
+                tracing::error!(connection = id, bytes = bytes.len(), %error, "a post was not accepted");
+                Err(StatusCode::SERVICE_UNAVAILABLE)
+            }
+        }
+    }
+}

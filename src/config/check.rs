@@ -1,0 +1,83 @@
+//! What must hold between settings.
+use super::{Config, ConfigError};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Config {
+    /// Checks what single types cannot say.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let fail = |text: &str| Err(ConfigError::new(text));
+        let listen = [self.listen.ingest, self.listen.api, self.listen.operations];
+        for (n, address) in listen.iter().enumerate() {
+            if address.port() != 0 && listen[..n].contains(address) {
+                return Err(ConfigError::new(format!("two listeners share the address {address}")));
+            }
+        }
+        if !self.listen.operations.ip().is_loopback() {
+            return fail("listen.operations is not encrypted and must be a loopback address such as 127.0.0.1:8445");
+        }
+        if self.tls.certificate.is_some() != self.tls.key.is_some() {
+            return fail("tls.certificate and tls.key are set together or not at all");
+        }
+        if self.tls.ca.is_some() && self.tls.certificate.is_none() {
+            return fail("tls.ca needs tls.certificate and tls.key");
+        }
+        if !(1..=65_536).contains(&self.log.slots) {
+            return fail("log.slots is 1 to 65536");
+        }
+        if !(1 << 20..=1 << 30).contains(&self.log.segment_bytes.0) {
+            return fail("log.segment_bytes is 1MiB to 1GiB");
+        }
+        if self.log.max_bytes.0 < 2 * self.log.segment_bytes.0 {
+            return fail("log.max_bytes must hold at least two segments (log.segment_bytes)");
+        }
+        if self.land.max_rows == 0 || self.land.max_bytes.0 < 64 << 10 {
+            return fail("land.max_rows is at least 1, land.max_bytes at least 64KiB");
+        }
+        if self.land.max_age.0 > DAY {
+            return fail("land.max_age is at most 1d");
+        }
+        self.check_jobs()?;
+        if !(1..=356).contains(&self.retention.days) {
+            return fail("retention.days is 1 to 356");
+        }
+        if self.limits.body_bytes.0 == 0 || self.limits.body_bytes.0 > 1 << 20 {
+            return fail("limits.body_bytes is at most 1MiB");
+        }
+        if self.limits.header_bytes.0 < 8 << 10 {
+            return fail("limits.header_bytes is at least 8KiB");
+        }
+        if self.limits.connections == 0 || self.limits.streams == 0 || self.limits.read_timeout.0.is_zero() {
+            return fail("limits.connections, limits.streams and limits.read_timeout are above zero");
+        }
+        if self.logging.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+            return fail("logging.level is error, warn, info, debug or trace");
+        }
+        Ok(())
+    }
+
+    fn check_jobs(&self) -> Result<(), ConfigError> {
+        let jobs = &self.jobs;
+        let intervals = [
+            ("derive_interval", jobs.derive_interval),
+            ("compact_interval", jobs.compact_interval),
+            ("expire_interval", jobs.expire_interval),
+            ("scrub_interval", jobs.scrub_interval),
+        ];
+        for (name, interval) in intervals {
+            if interval.0.is_zero() {
+                return Err(ConfigError::new(format!("jobs.{name} is above zero")));
+            }
+        }
+        // 25 h 15 min after its end a day must be gone, so the look for it may not be much rarer than hourly.
+        if jobs.expire_interval.0 > DAY {
+            return Err(ConfigError::new("jobs.expire_interval is at most 1d, or content would outlive its retention"));
+        }
+        // Amended content is gone from the files after 7 days; the job itself takes its time too.
+        if jobs.fold_after.0 > 6 * DAY {
+            return Err(ConfigError::new("jobs.fold_after is at most 6d"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! Every setting, with its meaning, unit, default and an example. `chatmai config` prints these comments.
+use super::{
+    section::section,
+    units::{Size, Span},
+    values::{AppId, LogFormat, SecretFiles},
+};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+const fn local(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+const fn seconds(seconds: u64) -> Span {
+    Span(Duration::from_secs(seconds))
+}
+
+section! {
+    /// Where the process listens. Port 0 takes any free one; `endpoints.json` in the data directory tells which.
+    Listen in "listen" {
+        /// Address and port of the webhook listener (TLS 1.3).
+        ingest: SocketAddr = local(8443), e.g. "\"0.0.0.0:8443\"";
+        /// Address and port of the query API (TLS 1.3).
+        api: SocketAddr = local(8444), e.g. "\"0.0.0.0:8444\"";
+        /// Address and port of `/healthz`, `/readyz` and `/metrics`. Not encrypted, so on loopback only.
+        operations: SocketAddr = local(8445), e.g. "\"127.0.0.1:9100\"";
+    }
+}
+
+section! {
+    /// Certificates of the webhook listener and the API. Without them a CA and a certificate for `localhost` are made
+    /// under `tls/` in the data directory.
+    Tls in "tls" {
+        /// Path of the certificate chain, PEM, the server's own first. Needs `tls.key`.
+        certificate: Option<PathBuf> = None, e.g. "\"/etc/chatmai/tls/fullchain.pem\"";
+        /// Path of its private key, PEM. Needs `tls.certificate`.
+        key: Option<PathBuf> = None, e.g. "\"/etc/chatmai/tls/key.pem\"";
+        /// Path of the CA certificate that clients should trust, named in `endpoints.json`. Default: the chain itself.
+        ca: Option<PathBuf> = None, e.g. "\"/etc/chatmai/tls/ca.pem\"";
+    }
+}
+
+section! {
+    /// The event log.
+    Log in "log" {
+        /// Number of slots that workspaces are spread over. Fixed when the data directory is made.
+        slots: u32 = 1, e.g. "4";
+        /// Size at which a log file is closed and the next one begun.
+        segment_bytes: Size = Size(64 << 20), e.g. "\"64MiB\"";
+        /// Size of all log files together at which webhooks are answered with 503.
+        max_bytes: Size = Size(8 << 30), e.g. "\"20GiB\"";
+    }
+}
+
+section! {
+    /// When events go from the log to encrypted files. Readers see them before that, whatever is set here.
+    Land in "land" {
+        /// Age of the oldest waiting event at which a commit is due. A commit makes a file for each workspace and day.
+        max_age: Span = seconds(2), e.g. "\"5m\"";
+        /// Size of the waiting events, sealed, at which a commit is due.
+        max_bytes: Size = Size(64 << 20), e.g. "\"128MiB\"";
+        /// Number of waiting events at which a commit is due.
+        max_rows: u64 = 200_000, e.g. "500000";
+    }
+}
+
+section! {
+    /// Jobs that keep the files in order.
+    Jobs in "jobs" {
+        /// Time between two looks for conversations whose table is behind.
+        derive_interval: Span = seconds(10), e.g. "\"1m\"";
+        /// Time between two looks for files to merge.
+        compact_interval: Span = seconds(300), e.g. "\"5m\"";
+        /// Time between two looks for days that are past their retention.
+        expire_interval: Span = seconds(3600), e.g. "\"1h\"";
+        /// Time between two comparisons of the store with the catalog.
+        scrub_interval: Span = seconds(86_400), e.g. "\"1d\"";
+        /// Age at which an edit or unsend is folded into its message's row, so that the old content leaves the files. At
+        /// most 6d.
+        fold_after: Span = seconds(86_400), e.g. "\"6h\"";
+    }
+}
+
+section! {
+    /// The query API.
+    Query in "query" {
+        /// Size of all inbox indexes in memory; those not used for longest are dropped first.
+        index_bytes: Size = Size(256 << 20), e.g. "\"1GiB\"";
+        /// Size of the sealed events in memory that no file holds yet; what is beyond is read from the log on demand.
+        tail_bytes: Size = Size(128 << 20), e.g. "\"256MiB\"";
+    }
+}
+
+section! {
+    /// The Facebook app whose webhooks come in. Each page is a connection.
+    Facebook in "platforms.facebook" {
+        /// App id: an echo with it is a message that was sent by this product.
+        app_id: Option<AppId> = None, e.g. "\"987654321098765\"";
+        /// App ids of Facebook's own Page inbox: an echo with one was written by a person.
+        page_inbox_app_ids: Vec<AppId> = vec![AppId("263902037430900".into()), AppId("26390203743090".into())],
+            e.g. "[\"263902037430900\"]";
+        /// App ids of other apps in which people write; an echo of any other app counts as a bot's.
+        human_app_ids: Vec<AppId> = Vec::new(), e.g. "[\"112233445566778\"]";
+        /// Path of a file with the app secret, which signs webhooks; a list of two during its rotation.
+        app_secret_file: SecretFiles = SecretFiles::default(), e.g. "\"/run/secrets/facebook-app-secret\"";
+        /// Path of a file with the verify token of the webhook set-up; a list of two during its rotation.
+        verify_token_file: SecretFiles = SecretFiles::default(), e.g. "\"/run/secrets/facebook-verify-token\"";
+    }
+}
+
+section! {
+    /// What one client may ask for.
+    Limits in "limits" {
+        /// Size of a webhook's body; beyond it the answer is 413. At most 1MiB.
+        body_bytes: Size = Size(1 << 20), e.g. "\"512KiB\"";
+        /// Size of a request's line and headers; beyond it the answer is 431. At least 8KiB.
+        header_bytes: Size = Size(16 << 10), e.g. "\"32KiB\"";
+        /// Time in which a request's headers, and then its body, must have come.
+        read_timeout: Span = seconds(10), e.g. "\"5s\"";
+        /// Number of open connections of each listener; beyond it clients wait.
+        connections: usize = 1024, e.g. "4096";
+        /// Number of requests that one HTTP/2 connection may have running.
+        streams: u32 = 256, e.g. "100";
+    }
+}
+
+section! {
+    /// How long events are kept.
+    Retention in "retention" {
+        /// Days, for new workspaces that are not given their own. From 1 to 356.
+        days: u16 = 356, e.g. "90";
+    }
+}
+
+section! {
+    /// The process's own log, on stderr. It never holds content.
+    Logging in "logging" {
+        /// `text` for people or `json`, one object a line.
+        format: LogFormat = LogFormat::Text, e.g. "\"json\"";
+        /// Least severity that is written: `error`, `warn`, `info`, `debug`, `trace`; also by module.
+        level: String = "info".into(), e.g. "\"warn,ingest=debug\"";
+    }
+}
+
+section! {
+    /// For crash tests, and by the environment only.
+    Testing in "testing" {
+        /// Place in the code at which the process kills itself.
+        fault: Option<String> = None, e.g. "\"land/before-commit\"";
+    }
+}
