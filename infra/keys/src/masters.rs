@@ -17,9 +17,10 @@ use schemas::{
     ids::WorkspaceId,
 };
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
-/// Master keys in memory at once; each is about 3 KiB with its expanded forms.
-const CAPACITY: usize = 4_096;
+/// Master keys in memory at once.
+pub(crate) const CAPACITY: usize = 4_096;
 /// Rows wrapped anew between two looks at the key store.
 const REWRAP_BATCH: i64 = 64;
 
@@ -37,7 +38,7 @@ pub(crate) struct MasterKey {
 
 impl MasterKey {
     pub(crate) fn new(id: String, version: u32, secret: Secret32) -> Result<Self, KeyError> {
-        let fields = Secret32::from_slice(&zeroize::Zeroizing::new(hmac(&secret, &[b"cm-field-1"])[..].to_vec()));
+        let fields = Secret32::from_slice(Zeroizing::new(hmac(&secret, &[b"cm-field-1"])).as_slice());
         let fields = fields.ok_or_else(|| KeyError::Integrity(id.clone()))?;
         let (wrapping, fields) = (Cipher::new(&secret), Cipher::new(&fields));
         Ok(Self { id, version, secret, wrapping, fields })

@@ -41,7 +41,8 @@ async fn a_day_key_is_made_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everyone_who_asks_at_once_gets_the_same_key() {
     let home = Home::new();
-    let keyrings = [home.keyring().await, home.keyring().await, home.keyring().await];
+    let opened = tokio::join!(home.keyring(), home.keyring(), home.keyring());
+    let keyrings: [keys::Keyring; 3] = opened.into();
     let (first, second) = tokio::join!(keyrings[0].create_workspace(A), keyrings[1].create_workspace(A));
     first.and(second).expect("keys");
     let mut tasks = Vec::new();

@@ -5,7 +5,7 @@ mod json;
 pub mod line;
 pub mod signature;
 
-pub use json::Body;
+pub use json::{Body, ID_MAX};
 
 use keys::Pseudonyms;
 use schemas::{

@@ -29,8 +29,7 @@ use std::{
     time::Duration,
 };
 
-/// Entries of the plaintext caches. With about 1.2 KiB a data key, 1.3 KiB a day key, 1.5 KiB a sealer, 0.3 KiB a
-/// workspace's pseudonyms and the master keys' 12 MiB they stay under 64 MiB (`security.md` §1).
+/// Entries of the plaintext caches; full, they and the master keys stay under 64 MiB (`security.md` §1).
 const DEKS: usize = 12_288;
 const DAYS: usize = 12_288;
 const SEALERS: usize = 10_240;
@@ -160,5 +159,25 @@ impl Inner {
 
     fn seen(&self) -> i64 {
         self.seen_generation.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{aead::Cipher, masters};
+    use aes_gcm::Aes256Gcm;
+
+    #[test]
+    fn full_caches_hold_less_than_64_mib_of_keys() {
+        // Map slot, counters and allocator rounding, ids and other text: generously.
+        let entry = |value: usize, ciphers: usize| value + ciphers * size_of::<Aes256Gcm>() + 384;
+        assert_eq!(size_of::<Cipher>(), size_of::<usize>(), "the expanded key is counted apart");
+        let total = DEKS * entry(size_of::<OpenedDek>(), 1)
+            + DAYS * entry(size_of::<DayKey>(), 1)
+            + SEALERS * entry(size_of::<RecordSealer>(), 1)
+            + PSEUDONYMS * entry(size_of::<Pseudonyms>(), 0)
+            + masters::CAPACITY * entry(size_of::<masters::MasterKey>(), 2);
+        assert!(total <= 64 << 20, "{total} bytes");
     }
 }

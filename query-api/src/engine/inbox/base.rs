@@ -1,0 +1,192 @@
+//! The part of an inbox that stands still: columns sorted by newest activity, and the states as bytes.
+use super::{codec, hot::Hot};
+use crate::engine::types::InboxPlace;
+use arrow::buffer::Buffer;
+use schemas::{
+    columns::ColumnError, conversation::ConversationState, ids::ConversationId, partition::PartitionDay, time::Millis,
+};
+
+/// Where a state's bytes lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Loc {
+    pub chunk: u32,
+    pub at: u32,
+    pub end: u32,
+}
+
+/// A state with where its bytes lie.
+pub(crate) struct Stored {
+    pub state: ConversationState,
+    pub loc: Loc,
+}
+
+/// Chunks of bytes that states are copied into are about this long.
+const CHUNK_BYTES: usize = 64 << 20;
+/// Dead bytes that are left alone.
+const SLACK_BYTES: usize = 4 << 20;
+
+/// See the module's documentation. Row 0 has the newest activity.
+#[derive(Default, Debug)]
+pub(crate) struct Base {
+    pub ids: Vec<ConversationId>,
+    pub at: Vec<Millis>,
+    pub status: Vec<u8>,
+    pub snoozed_until: Vec<Millis>,
+    pub unread: Vec<Millis>,
+    pub platform: Vec<u8>,
+    pub connection: Vec<u32>,
+    pub assignee: Vec<u32>,
+    pub newest_day: Vec<PartitionDay>,
+    locs: Vec<Loc>,
+    by_id: Vec<u32>,
+    chunks: Vec<Buffer>,
+}
+
+fn index(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
+}
+
+impl Base {
+    /// Rows in any order, each conversation once.
+    pub fn build(mut rows: Vec<(Hot, Loc)>, chunks: Vec<Buffer>) -> Self {
+        rows.sort_unstable_by(|(a, _), (b, _)| b.place.cmp(&a.place));
+        Self::of_sorted(rows, chunks)
+    }
+
+    fn of_sorted(rows: Vec<(Hot, Loc)>, chunks: Vec<Buffer>) -> Self {
+        let n = rows.len();
+        let mut base = Self {
+            ids: Vec::with_capacity(n),
+            at: Vec::with_capacity(n),
+            status: Vec::with_capacity(n),
+            snoozed_until: Vec::with_capacity(n),
+            unread: Vec::with_capacity(n),
+            platform: Vec::with_capacity(n),
+            connection: Vec::with_capacity(n),
+            assignee: Vec::with_capacity(n),
+            newest_day: Vec::with_capacity(n),
+            locs: Vec::with_capacity(n),
+            by_id: Vec::with_capacity(n),
+            chunks,
+        };
+        for (hot, loc) in rows {
+            base.ids.push(hot.place.conversation);
+            base.at.push(hot.place.at);
+            base.status.push(hot.status);
+            base.snoozed_until.push(hot.snoozed_until);
+            base.unread.push(hot.unread);
+            base.platform.push(hot.platform);
+            base.connection.push(hot.connection);
+            base.assignee.push(hot.assignee);
+            base.newest_day.push(hot.newest_day);
+            base.locs.push(loc);
+        }
+        base.by_id = (0..index(n)).collect();
+        let ids = &base.ids;
+        base.by_id.sort_unstable_by_key(|row| ids[*row as usize]);
+        base
+    }
+
+    /// The rows of `self` that have not moved, and the given states, as a new base. The bytes of rows that stay are
+    /// shared, until more than half of them are dead.
+    pub fn merge<'a>(
+        &self,
+        moved: impl Fn(usize) -> bool,
+        states: impl ExactSizeIterator<Item = (Hot, &'a ConversationState)>,
+    ) -> Result<Self, ColumnError> {
+        let states: Vec<(Hot, &ConversationState)> = states.collect();
+        let mut rows: Vec<(Hot, Loc)> = Vec::with_capacity(self.ids.len() + states.len());
+        let mut live = 0;
+        for row in (0..self.ids.len()).filter(|row| !moved(*row)) {
+            live += (self.locs[row].end - self.locs[row].at) as usize;
+            rows.push((self.hot(row), self.locs[row]));
+        }
+        let held: usize = self.chunks.iter().map(Buffer::len).sum();
+        let mut chunks = self.chunks.clone();
+        if held > 2 * live + SLACK_BYTES {
+            chunks = self.compact(&mut rows);
+        }
+        let (written, locs) = codec::write(states.iter().map(|(_, state)| *state))?;
+        let chunk = index(chunks.len());
+        if !written.is_empty() {
+            chunks.push(written);
+        }
+        rows.extend(states.iter().zip(locs).map(|((hot, _), loc)| (*hot, Loc { chunk, ..loc })));
+        // Two runs, of which the first is sorted: the stable sort finds them.
+        rows.sort_by(|(a, _), (b, _)| b.place.cmp(&a.place));
+        Ok(Self::of_sorted(rows, chunks))
+    }
+
+    fn compact(&self, rows: &mut [(Hot, Loc)]) -> Vec<Buffer> {
+        let (mut chunks, mut current) = (Vec::new(), Vec::new());
+        for (_, loc) in rows.iter_mut() {
+            let bytes = self.bytes_at(*loc);
+            if current.len() + bytes.len() > CHUNK_BYTES {
+                chunks.push(Buffer::from_vec(std::mem::take(&mut current)));
+            }
+            let at = index(current.len());
+            current.extend_from_slice(bytes);
+            *loc = Loc { chunk: index(chunks.len()), at, end: index(current.len()) };
+        }
+        if !current.is_empty() {
+            chunks.push(Buffer::from_vec(current));
+        }
+        chunks
+    }
+
+    /// The row of a conversation.
+    pub fn find(&self, id: ConversationId) -> Option<usize> {
+        let at = self.by_id.binary_search_by_key(&id, |row| self.ids[*row as usize]).ok()?;
+        Some(self.by_id[at] as usize)
+    }
+
+    /// Where a row stands in the list.
+    pub fn place(&self, row: usize) -> InboxPlace {
+        InboxPlace { at: self.at[row], conversation: self.ids[row] }
+    }
+
+    /// The first row that comes after a place, or at it.
+    pub fn first_from(&self, place: InboxPlace) -> usize {
+        let (mut low, mut high) = (0, self.ids.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.place(middle) > place { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// The fields that filters look at.
+    #[inline]
+    pub fn hot(&self, row: usize) -> Hot {
+        Hot {
+            place: self.place(row),
+            status: self.status[row],
+            snoozed_until: self.snoozed_until[row],
+            unread: self.unread[row],
+            platform: self.platform[row],
+            connection: self.connection[row],
+            assignee: self.assignee[row],
+            newest_day: self.newest_day[row],
+        }
+    }
+
+    /// A row's state, in bytes.
+    pub fn bytes(&self, row: usize) -> &[u8] {
+        self.bytes_at(self.locs[row])
+    }
+
+    fn bytes_at(&self, loc: Loc) -> &[u8] {
+        self.chunks.get(loc.chunk as usize).map_or(&[], |c| &c.as_slice()[loc.at as usize..loc.end as usize])
+    }
+
+    /// Rows.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Bytes of memory.
+    pub fn memory(&self) -> usize {
+        let row = 16 + 8 + 1 + 8 + 8 + 1 + 4 + 4 + 4 + size_of::<Loc>() + 4;
+        self.len() * row + self.chunks.iter().map(Buffer::capacity).sum::<usize>()
+    }
+}
