@@ -264,13 +264,15 @@ async fn scrub_removes_old_orphans_and_finds_missing_files() {
     let path = house.directory.path().join("store").join(warehouse::file::DataFilePath::of(&file).to_string());
     let orphan = path.with_file_name("00000000000000000000000000000001.parquet");
     std::fs::copy(&path, &orphan).expect("copied");
+    let staged = path.with_file_name("00000000000000000000000000000002.parquet#1");
+    std::fs::copy(&path, &staged).expect("copied");
     let jobs = transform.jobs();
-    assert_eq!(jobs.scrub().await.expect("scrubbed").young, 1);
+    assert_eq!(jobs.scrub().await.expect("scrubbed").young, 2);
     house.clock.advance(DAY * 2);
     std::fs::remove_file(&path).expect("removed");
     let scrubbed = jobs.scrub().await.expect("scrubbed");
-    assert_eq!((scrubbed.orphans, scrubbed.missing), (1, vec![file.id]));
-    assert!(!orphan.exists());
+    assert_eq!((scrubbed.orphans, scrubbed.missing), (2, vec![file.id]));
+    assert!(!orphan.exists() && !staged.exists());
     transform.shutdown().await.expect("stopped");
 }
 

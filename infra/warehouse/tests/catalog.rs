@@ -100,7 +100,7 @@ async fn many_open_a_new_database_at_once() {
 }
 
 #[tokio::test]
-async fn a_locked_database_is_unavailable_to_writers_only() {
+async fn reads_go_on_while_another_process_writes() {
     let backend = Sqlite::fresh().await;
     let catalog = backend.open().await;
     let generation = bound(&catalog).await;

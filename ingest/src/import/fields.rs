@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 /// What a field of a kind must be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Form {
-    /// A string; false where null and absence are the same and allowed.
-    Text(bool),
-    /// One of these words.
-    Word(bool, &'static [&'static str]),
+    /// A string; null and absence are the same.
+    Text,
+    /// One of these words, needed.
+    Word(&'static [&'static str]),
     /// A list of strings.
     Texts,
     /// An instant, optional.
@@ -26,23 +26,24 @@ const CLOSE_REASONS: &[&str] =
 /// (`metrics.md` §1). Messages and amendments have fields of their own besides, see [`super::line`].
 pub(super) fn of(kind: Kind) -> &'static [(&'static str, Form)] {
     match kind {
-        Kind::Assign => &[("agent", Form::Text(false)), ("team", Form::Text(false))],
+        Kind::Assign => &[("agent", Form::Text), ("team", Form::Text)],
         Kind::Snooze => &[("until", Form::Time)],
-        Kind::Close => &[("reason", Form::Word(true, CLOSE_REASONS)), ("actor", Form::Text(false))],
-        Kind::Reopen => &[("actor", Form::Text(false))],
-        Kind::SurveySent => &[("survey", Form::Text(false))],
+        Kind::Close => &[("reason", Form::Word(CLOSE_REASONS)), ("actor", Form::Text)],
+        Kind::Reopen => &[("actor", Form::Text)],
+        Kind::SurveySent => &[("survey", Form::Text)],
         Kind::SurveyRated => {
-            &[("survey", Form::Text(false)), ("rating", Form::Number), ("comment", Form::Text(false))]
+            &[("survey", Form::Text), ("rating", Form::Number), ("comment", Form::Text)]
         }
-        Kind::Focus | Kind::Activity | Kind::Blur => &[("agent", Form::Text(true))],
+        // The author may name the agent instead.
+        Kind::Focus | Kind::Activity | Kind::Blur => &[("agent", Form::Text)],
         Kind::Presence => {
-            &[("agent", Form::Text(true)), ("status", Form::Word(true, &["online", "away", "offline"]))]
+            &[("agent", Form::Text), ("status", Form::Word(&["online", "away", "offline"]))]
         }
-        Kind::Note => &[("text", Form::Text(true))],
+        Kind::Note => &[("text", Form::Text)],
         Kind::Tag => &[("add", Form::Texts), ("remove", Form::Texts)],
-        Kind::MessageStatus => &[("status", Form::Word(true, &["sent", "delivered", "read", "failed"]))],
+        Kind::MessageStatus => &[("status", Form::Word(&["sent", "delivered", "read", "failed"]))],
         Kind::Reaction => {
-            &[("action", Form::Word(true, &["react", "unreact"])), ("reaction", Form::Text(false)), ("emoji", Form::Text(false))]
+            &[("action", Form::Word(&["react", "unreact"])), ("reaction", Form::Text), ("emoji", Form::Text)]
         }
         _ => &[],
     }
@@ -119,8 +120,8 @@ impl Fields {
 
     fn detail(&mut self, name: &'static str, form: Form) -> Result<Option<Value>, BadLine> {
         let found: Option<Value> = match form {
-            Form::Text(_) => self.text(name)?.map(Value::from),
-            Form::Word(_, words) => match self.text(name)? {
+            Form::Text => self.text(name)?.map(Value::from),
+            Form::Word(words) => match self.text(name)? {
                 Some(word) if !words.contains(&word.as_str()) => {
                     return Err(BadLine::Wrong(name, "one of the words that it has"));
                 }
@@ -137,7 +138,7 @@ impl Fields {
                 None => None,
             },
         };
-        let needed = matches!(form, Form::Text(true) | Form::Word(true, _) | Form::Number);
+        let needed = matches!(form, Form::Text(true) | Form::Word(_) | Form::Number);
         if needed && found.is_none() { Err(BadLine::Missing(name)) } else { Ok(found) }
     }
 }

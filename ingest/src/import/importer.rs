@@ -104,6 +104,8 @@ impl Importer {
         mut input: R,
         mut on_bad: impl FnMut(u64, &BadLine) + Send,
     ) -> Result<ImportSummary, ImportError> {
+        // What was made a moment ago, perhaps by another process, is known from here on.
+        self.intake.registry.refresh().await?;
         let found = self.intake.registry.view().workspaces.get(&workspace).cloned();
         let workspace = found.filter(|workspace| workspace.active).ok_or(ImportError::NoWorkspace)?;
         let ids = self.intake.keyring.pseudonyms(workspace.id).await?;

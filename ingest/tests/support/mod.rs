@@ -1,13 +1,15 @@
 //! What the tests share: fixtures, ids that can be read back, and one line of text per parsed element.
 #![allow(dead_code, missing_docs, reason = "each test file uses a part of it")]
 use ingest::platforms::{Body, Connector, Context, Element, Ids, Parsed, dead_letter};
-use schemas::{event::*, ids::*, kind::*, time::Millis};
+use schemas::{ids::*, kind::*, time::Millis};
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     path::PathBuf,
     sync::Mutex,
 };
+
+pub mod world;
 
 pub const CONNECTION: ConnectionId = ConnectionId([7; 16]);
 pub const RECEIVED: Millis = Millis(1_773_900_000_000);
@@ -115,7 +117,8 @@ pub fn line(parsed: &Parsed, ids: &ReadableIds) -> String {
             out.push(format!("{text:?}"));
         }
         for a in &message.attachments {
-            out.push(format!("[{} {}{}]", a.kind, a.url.as_deref().unwrap_or_default(), a.media.as_deref().unwrap_or_default()));
+            let place = a.url.as_deref().or(a.media.as_deref()).unwrap_or("-");
+            out.push(format!("[{} {place}]", a.kind));
         }
         if let Some(id) = message.reply_to {
             out.push(format!("re {}", ids.name(&id.0)));
@@ -128,6 +131,9 @@ pub fn line(parsed: &Parsed, ids: &ReadableIds) -> String {
     let said = details.as_object_mut().expect("an object");
     said.remove("platform_contact");
     said.remove("platform_author");
+    if let Some(id) = said.get("message").and_then(|m| m.as_str()?.parse::<EventId>().ok()) {
+        said.insert("message".into(), ids.name(&id.0).into());
+    }
     if !said.is_empty() {
         out.push(details.to_string());
     }

@@ -146,9 +146,8 @@ impl Answers for Fake {
     ) -> Result<(Vec<EventItem>, Offset), QueryError> {
         self.check()?;
         let from = after.unwrap_or_default();
-        let items: Vec<_> = self.with(ws, |shelf| {
-            shelf.events.iter().filter(|event| event.offset >= from).take(limit).cloned().collect()
-        });
+        let items: Vec<_> = self
+            .with(ws, |shelf| shelf.events.iter().filter(|event| event.offset >= from).take(limit).cloned().collect());
         let next = items.last().map_or(from, |event| event.offset.next());
         Ok((items, next))
     }

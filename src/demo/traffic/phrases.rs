@@ -1,4 +1,6 @@
 //! What people say: a few shops' worth of sentences in seven languages. `{p}` is a product, `{n}` a number.
+use super::random;
+use rand::{Rng, RngExt};
 
 /// The sentences of one language.
 pub struct Phrases {
@@ -138,3 +140,10 @@ pub const CHINESE: Phrases = Phrases {
 
 /// All of them.
 pub const ALL: [&Phrases; 7] = [&THAI, &INDONESIAN, &VIETNAMESE, &ENGLISH, &CHINESE, &MALAY, &TAGALOG];
+
+/// One of the sentences, with its gaps filled.
+pub fn fill(rng: &mut impl Rng, phrases: &Phrases, of: &[&str]) -> String {
+    let sentence = random::pick(rng, of);
+    let product = random::pick(rng, phrases.products);
+    sentence.replace("{p}", product).replace("{n}", &rng.random_range(50..990).to_string())
+}

@@ -18,10 +18,17 @@ pub enum Durability {
     Local(PathBuf),
 }
 
+#[derive(Clone, Debug)]
+enum Place {
+    Object(object_store::path::Path),
+    /// What a put to a local disk leaves behind when the process is killed in it; the store itself does not list it.
+    Staged(PathBuf),
+}
+
 /// An object in the bucket, for `scrub`.
 #[derive(Clone, Debug)]
 pub struct StoredObject {
-    location: object_store::path::Path,
+    place: Place,
     /// What its path says; `None` for one that no writer of ours made, such as a put that was cut off.
     pub path: Option<DataFilePath>,
     /// Its length.
@@ -41,9 +48,17 @@ impl Files {
             path: meta.location.as_ref().parse().ok(),
             bytes: meta.size,
             modified_at: Millis(meta.last_modified.timestamp_millis()),
-            location: meta.location,
+            place: Place::Object(meta.location),
         });
-        objects.try_collect().await.map_err(fault)
+        let mut objects: Vec<StoredObject> = objects.try_collect().await.map_err(fault)?;
+        if let Durability::Local(root) = &self.inner.durability {
+            let root = root.clone();
+            let staged = tokio::task::spawn_blocking(move || staged(&root))
+                .await
+                .map_err(|_| FileError::Unavailable("the listing was stopped".into()))?;
+            objects.extend(staged.map_err(|e| FileError::Unavailable(format!("cannot list the store: {e}")))?);
+        }
+        Ok(objects)
     }
 
     /// Removes an object that no catalog row names.
@@ -51,7 +66,18 @@ impl Files {
     /// # Errors
     /// [`FileError::Unavailable`].
     pub async fn remove_object(&self, object: &StoredObject) -> Result<(), FileError> {
-        match self.inner.store.delete(&object.location).await {
+        let deleted = match &object.place {
+            Place::Object(location) => self.inner.store.delete(location).await,
+            Place::Staged(path) => {
+                return match std::fs::remove_file(path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        Err(FileError::Unavailable(format!("cannot remove a staged file: {error}")))
+                    }
+                    _ => Ok(()),
+                };
+            }
+        };
+        match deleted {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(FileError::from_store(DataFileId::default(), &error)),
         }
@@ -84,6 +110,31 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Files that a put began and never finished: their names end in `#<number>`.
+fn staged(root: &Path) -> io::Result<Vec<StoredObject>> {
+    let mut found = Vec::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                directories.push(entry.path());
+            } else if kind.is_file() && entry.file_name().to_string_lossy().contains('#') {
+                let meta = entry.metadata()?;
+                let since = meta.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+                found.push(StoredObject {
+                    place: Place::Staged(entry.path()),
+                    path: None,
+                    bytes: meta.len(),
+                    modified_at: Millis(0) + since,
+                });
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn sync(root: &Path, paths: &[DataFilePath]) -> io::Result<()> {

@@ -1,5 +1,8 @@
 //! The part of an inbox that stands still: columns sorted by newest activity, and the states as bytes.
-use super::{codec, hot::Hot};
+use super::{
+    codec,
+    hot::{Fields, Hot},
+};
 use crate::engine::types::InboxPlace;
 use arrow::buffer::Buffer;
 use schemas::{
@@ -188,5 +191,47 @@ impl Base {
     pub fn memory(&self) -> usize {
         let row = 16 + 8 + 1 + 8 + 8 + 1 + 4 + 4 + 4 + size_of::<Loc>() + 4;
         self.len() * row + self.chunks.iter().map(Buffer::capacity).sum::<usize>()
+    }
+}
+
+/// One row of a base.
+pub(crate) struct BaseRow<'a>(pub &'a Base, pub usize);
+
+impl Fields for BaseRow<'_> {
+    #[inline]
+    fn id(&self) -> ConversationId {
+        self.0.ids[self.1]
+    }
+    #[inline]
+    fn at(&self) -> Millis {
+        self.0.at[self.1]
+    }
+    #[inline]
+    fn status(&self) -> u8 {
+        self.0.status[self.1]
+    }
+    #[inline]
+    fn snoozed_until(&self) -> Millis {
+        self.0.snoozed_until[self.1]
+    }
+    #[inline]
+    fn unread(&self) -> Millis {
+        self.0.unread[self.1]
+    }
+    #[inline]
+    fn platform(&self) -> u8 {
+        self.0.platform[self.1]
+    }
+    #[inline]
+    fn connection(&self) -> u32 {
+        self.0.connection[self.1]
+    }
+    #[inline]
+    fn assignee(&self) -> u32 {
+        self.0.assignee[self.1]
+    }
+    #[inline]
+    fn newest_day(&self) -> PartitionDay {
+        self.0.newest_day[self.1]
     }
 }

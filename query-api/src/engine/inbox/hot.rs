@@ -1,6 +1,5 @@
 //! What a filter or a count asks of a conversation, and which conversations a filter takes.
 use crate::engine::{
-    items::status_at,
     retention::CutDays,
     types::{AssigneeFilter, InboxFilter, InboxPlace, ShownStatus},
 };
@@ -37,6 +36,49 @@ pub(crate) struct Hot {
     pub connection: u32,
     pub assignee: u32,
     pub newest_day: PartitionDay,
+}
+
+/// The same, one by one: a row of columns reads only what it is asked for.
+pub(crate) trait Fields {
+    fn id(&self) -> ConversationId;
+    fn at(&self) -> Millis;
+    fn status(&self) -> u8;
+    fn snoozed_until(&self) -> Millis;
+    fn unread(&self) -> Millis;
+    fn platform(&self) -> u8;
+    fn connection(&self) -> u32;
+    fn assignee(&self) -> u32;
+    fn newest_day(&self) -> PartitionDay;
+}
+
+impl Fields for Hot {
+    fn id(&self) -> ConversationId {
+        self.place.conversation
+    }
+    fn at(&self) -> Millis {
+        self.place.at
+    }
+    fn status(&self) -> u8 {
+        self.status
+    }
+    fn snoozed_until(&self) -> Millis {
+        self.snoozed_until
+    }
+    fn unread(&self) -> Millis {
+        self.unread
+    }
+    fn platform(&self) -> u8 {
+        self.platform
+    }
+    fn connection(&self) -> u32 {
+        self.connection
+    }
+    fn assignee(&self) -> u32 {
+        self.assignee
+    }
+    fn newest_day(&self) -> PartitionDay {
+        self.newest_day
+    }
 }
 
 /// Connections and agents of a workspace as small numbers.
@@ -146,28 +188,14 @@ impl<'a> Wanted<'a> {
         })
     }
 
-    /// True for a conversation that is to be shown. Written out for columns and rows alike, cheapest first.
+    /// True for a conversation that is to be shown; only the columns that the filter names are looked at.
     #[inline]
-    pub fn takes(&self, row: &Hot) -> bool {
-        self.platform.is_none_or(|p| p == row.platform)
-            && self.connection.is_none_or(|c| c == row.connection)
-            && self.assignee.is_none_or(|a| a == row.assignee)
-            && self.unread.is_none_or(|unread| unread == (row.unread >= self.cut))
-            && self.status.is_none_or(|s| s == shown(row.status, row.snoozed_until, self.now))
-            && self.is_shown(row.place.conversation, row.place.at, row.newest_day)
-    }
-
-    #[inline]
-    pub fn is_shown(&self, id: ConversationId, at: Millis, newest: PartitionDay) -> bool {
-        at >= self.cut || self.days.is_shown(id, at, newest, self.cut)
+    pub fn takes(&self, row: &impl Fields) -> bool {
+        self.platform.is_none_or(|p| p == row.platform())
+            && self.connection.is_none_or(|c| c == row.connection())
+            && self.assignee.is_none_or(|a| a == row.assignee())
+            && self.unread.is_none_or(|unread| unread == (row.unread() >= self.cut))
+            && self.status.is_none_or(|s| s == shown(row.status(), row.snoozed_until(), self.now))
+            && (row.at() >= self.cut || self.days.is_shown(row.id(), row.at(), row.newest_day(), self.cut))
     }
 }
-
-/// The two ways to tell a status agree; see the tests.
-#[cfg(test)]
-pub(crate) fn agrees(state: &ConversationState, now: Millis) -> bool {
-    let hot = Hot::of(state, &mut Names::default());
-    shown(hot.status, hot.snoozed_until, now) == status_at(&state.lifecycle, now)
-}
-#[cfg(not(test))]
-const _: fn(&schemas::conversation::lifecycle::Lifecycle, Millis) -> ShownStatus = status_at;

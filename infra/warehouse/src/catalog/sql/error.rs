@@ -27,9 +27,9 @@ impl From<sqlx::Error> for CatalogError {
 fn is_damage(error: &dyn DatabaseError) -> bool {
     let Some(code) = error.code() else { return false };
     match code.parse::<u32>() {
-        // SQLite's extended result codes; the low byte is the primary one.
-        Ok(code) if code < 0x1_0000 => matches!(
-            code & 0xff,
+        // SQLite's extended result codes, of at most four digits; the low byte is the primary one.
+        Ok(number) if code.len() < 5 => matches!(
+            number & 0xff,
             1 // ERROR: a statement that does not fit the tables
             | 11 // CORRUPT
             | 19 // CONSTRAINT
@@ -46,4 +46,34 @@ fn is_damage(error: &dyn DatabaseError) -> bool {
 /// True when a unique index refused a row.
 pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(database) if database.is_unique_violation())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn waiting_helps_against_locks_and_against_nothing_else_here() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = SqliteConnectOptions::new()
+            .filename(directory.path().join("a.db"))
+            .create_if_missing(true)
+            .busy_timeout(Duration::ZERO);
+        let pool = SqlitePool::connect_with(options).await.expect("opened");
+        sqlx::query("CREATE TABLE t (n BIGINT PRIMARY KEY)").execute(&pool).await.expect("made");
+        let lock = pool.begin_with("BEGIN IMMEDIATE").await.expect("locked");
+        let busy = sqlx::query("INSERT INTO t VALUES (1)").execute(&pool).await.expect_err("locked");
+        assert!(!is_unique_violation(&busy));
+        assert!(matches!(CatalogError::from(busy), CatalogError::Unavailable(_)));
+        lock.rollback().await.expect("unlocked");
+        sqlx::query("INSERT INTO t VALUES (1)").execute(&pool).await.expect("free");
+        let twice = sqlx::query("INSERT INTO t VALUES (1)").execute(&pool).await.expect_err("twice");
+        assert!(is_unique_violation(&twice));
+        assert!(matches!(CatalogError::from(twice), CatalogError::Damaged(_)));
+        let other = sqlx::query("SELECT other FROM t").execute(&pool).await.expect_err("no such column");
+        assert!(matches!(CatalogError::from(other), CatalogError::Damaged(_)));
+        assert!(matches!(CatalogError::from(sqlx::Error::PoolTimedOut), CatalogError::Unavailable(_)));
+    }
 }

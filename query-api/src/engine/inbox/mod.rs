@@ -1,0 +1,154 @@
+//! The inbox of one workspace: a sorted base and what moved since.
+pub(super) mod base;
+pub(super) mod codec;
+mod counts;
+pub(super) mod hot;
+mod page;
+#[cfg(test)]
+mod tests;
+
+pub(super) use counts::counts;
+pub(super) use page::{Found, page};
+
+use super::types::InboxPlace;
+use base::Base;
+use hot::{Hot, Names};
+use schemas::{columns::ColumnError, conversation::ConversationState, ids::ConversationId};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+/// Conversations that may have moved before the base is built anew.
+const OVERLAY_MIN: usize = 4096;
+/// … or this part of the base, so that building it anew costs each move the same.
+const OVERLAY_PART: usize = 16;
+/// About what a decoded state takes beside its columns.
+const ROW_BYTES: usize = 1024;
+
+/// A conversation that moved.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// For filters and counts.
+    pub hot: Hot,
+    /// All of it.
+    pub state: ConversationState,
+}
+
+/// See the module's documentation.
+#[derive(Default, Debug)]
+pub(super) struct Inbox {
+    base: Arc<Base>,
+    /// A bit for each row of the base whose conversation is in the overlay.
+    moved: Vec<u64>,
+    moved_count: usize,
+    overlay: BTreeMap<Reverse<InboxPlace>, Arc<Row>>,
+    by_id: HashMap<ConversationId, Arc<Row>>,
+    names: Names,
+}
+
+/// A base to be built beside an inbox that goes on moving.
+pub(super) struct Merge {
+    base: Arc<Base>,
+    moved: Vec<u64>,
+    rows: Vec<Arc<Row>>,
+}
+
+fn is_set(bits: &[u64], row: usize) -> bool {
+    bits.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
+}
+
+impl Inbox {
+    /// An inbox that stands on a base; `names` are those its columns speak of.
+    pub fn new(base: Base, names: Names) -> Self {
+        let moved = vec![0; base.len().div_ceil(64)];
+        Self { base: Arc::new(base), moved, names, ..Self::default() }
+    }
+
+    /// A conversation's state.
+    pub fn state(&self, id: ConversationId) -> Result<Option<ConversationState>, ColumnError> {
+        if let Some(row) = self.by_id.get(&id) {
+            return Ok(Some(row.state.clone()));
+        }
+        match self.base.find(id) {
+            Some(row) => Ok(codec::decode([self.base.bytes(row)])?.pop()),
+            None => Ok(None),
+        }
+    }
+
+    /// Puts a conversation's new state in the place of its old one.
+    pub fn put(&mut self, state: ConversationState) {
+        let id = state.conversation;
+        match self.by_id.get(&id) {
+            Some(old) => drop(self.overlay.remove(&Reverse(old.hot.place))),
+            None => {
+                if let Some(row) = self.base.find(id) {
+                    self.moved[row / 64] |= 1 << (row % 64);
+                    self.moved_count += 1;
+                }
+            }
+        }
+        let row = Arc::new(Row { hot: Hot::of(&state, &mut self.names), state });
+        self.overlay.insert(Reverse(row.hot.place), row.clone());
+        self.by_id.insert(id, row);
+    }
+
+    /// What is to be merged, once enough has moved.
+    pub fn begin_merge(&self) -> Option<Merge> {
+        if self.overlay.len() < OVERLAY_MIN.max(self.base.len() / OVERLAY_PART) { None } else { Some(self.merge_all()) }
+    }
+
+    /// What is to be merged so that nothing is left in the overlay.
+    pub fn merge_all(&self) -> Merge {
+        let rows = self.overlay.values().cloned().collect();
+        Merge { base: self.base.clone(), moved: self.moved.clone(), rows }
+    }
+
+    /// Stands on a base that was built from `merge`; what moved meanwhile stays above it.
+    pub fn end_merge(&mut self, merge: &Merge, base: Base) {
+        self.moved = vec![0; base.len().div_ceil(64)];
+        self.moved_count = 0;
+        for row in &merge.rows {
+            let id = row.hot.place.conversation;
+            if self.by_id.get(&id).is_some_and(|held| Arc::ptr_eq(held, row)) {
+                self.by_id.remove(&id);
+                self.overlay.remove(&Reverse(row.hot.place));
+            }
+        }
+        for id in self.by_id.keys() {
+            if let Some(row) = base.find(*id) {
+                self.moved[row / 64] |= 1 << (row % 64);
+                self.moved_count += 1;
+            }
+        }
+        self.base = Arc::new(base);
+    }
+
+    /// Bytes of memory.
+    pub fn memory(&self) -> usize {
+        self.base.memory() + self.overlay.len() * ROW_BYTES
+    }
+
+    /// Conversations, shown or not.
+    pub fn len(&self) -> usize {
+        self.base.len() - self.moved_count + self.overlay.len()
+    }
+
+    /// The numbers of connections and agents.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    fn is_moved(&self, row: usize) -> bool {
+        is_set(&self.moved, row)
+    }
+}
+
+impl Merge {
+    /// Builds the base. Takes its time; no lock is needed.
+    pub fn build(&self) -> Result<Base, ColumnError> {
+        let states = self.rows.iter().map(|row| (row.hot, &row.state));
+        self.base.merge(|row| is_set(&self.moved, row), states)
+    }
+}

@@ -1,0 +1,92 @@
+//! The derived states of a snapshot as an inbox's base: of several derivations of a conversation the newest.
+use super::Pinned;
+use crate::engine::{
+    context::Context,
+    fault::Fault,
+    inbox::{
+        Inbox,
+        base::{Base, Loc},
+        codec,
+        hot::{Hot, Names},
+    },
+    retention::{DayAtCut, at_cut},
+    types::QueryError,
+};
+use arrow::buffer::Buffer;
+use futures::TryStreamExt;
+use schemas::{
+    ids::{ConversationId, WorkspaceId},
+    log::Offset,
+    partition::Table,
+    time::Millis,
+};
+use std::collections::HashMap;
+
+/// A loaded base, with what is left to be done with it.
+pub(super) struct LoadedBase {
+    pub inbox: Inbox,
+    /// Conversations whose state holds more than the rest: their derivation is newer than the derived offset that was
+    /// read before the snapshot.
+    pub newer: HashMap<ConversationId, Offset>,
+    /// Conversations whose lifecycle must be folded again.
+    pub stale: Vec<ConversationId>,
+}
+
+struct Rows {
+    names: Names,
+    rows: Vec<(Hot, Loc, Offset, bool)>,
+    chunks: Vec<Buffer>,
+}
+
+/// Reads all of table `conversations`, but no file of a day that lies wholly before the cut.
+pub(super) async fn load(
+    context: &Context,
+    workspace: WorkspaceId,
+    pinned: &Pinned,
+    derived: Offset,
+    cut: Millis,
+) -> Result<LoadedBase, Fault> {
+    debug_assert!(pinned.files.iter().all(|f| f.workspace == workspace));
+    let mut rows = Rows { names: Names::default(), rows: Vec::new(), chunks: Vec::new() };
+    let wanted = |f: &&_| is_wanted(f, cut);
+    for file in pinned.files.iter().filter(wanted) {
+        let mut stream = context.files.stream(file, Some(&["version", "state"])).await?;
+        while let Some(batch) = stream.try_next().await? {
+            rows = blocking(move || {
+                let chunk = u32::try_from(rows.chunks.len()).unwrap_or(u32::MAX);
+                let (buffer, stored) = codec::read(&batch)?;
+                rows.chunks.push(buffer);
+                for stored in stored {
+                    let hot = Hot::of(&stored.state, &mut rows.names);
+                    let loc = Loc { chunk, ..stored.loc };
+                    rows.rows.push((hot, loc, stored.state.version, stored.state.stale));
+                }
+                Ok(rows)
+            })
+            .await?;
+        }
+    }
+    blocking(move || Ok(assemble(rows, derived))).await
+}
+
+fn is_wanted(file: &warehouse::catalog::DataFile, cut: Millis) -> bool {
+    file.table == Table::Conversations && at_cut(file.day, cut) != DayAtCut::Gone
+}
+
+fn assemble(mut rows: Rows, derived: Offset) -> LoadedBase {
+    let id = |hot: &Hot| hot.place.conversation;
+    rows.rows.sort_unstable_by(|a, b| id(&a.0).cmp(&id(&b.0)).then(b.2.cmp(&a.2)));
+    rows.rows.dedup_by(|later, earlier| id(&later.0) == id(&earlier.0));
+    let newer = rows.rows.iter().filter(|r| r.2 > derived).map(|r| (id(&r.0), r.2)).collect();
+    let stale = rows.rows.iter().filter(|r| r.3).map(|r| id(&r.0)).collect();
+    let base = Base::build(rows.rows.into_iter().map(|(hot, loc, _, _)| (hot, loc)).collect(), rows.chunks);
+    LoadedBase { inbox: Inbox::new(base, rows.names), newer, stale }
+}
+
+/// Runs what takes a processor for a while beside the tasks that wait.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Fault::Query(QueryError::Unavailable("the process is stopping".into())))?
+}
