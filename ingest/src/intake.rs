@@ -1,5 +1,5 @@
 //! From signed bytes to the event log: finds connections, makes ids, decides what is only counted, appends.
-use crate::platforms::{Body, Connector, Context, Part, Parsed, connectors, dead_letter, facebook::AppIds};
+use crate::platforms::{Body, Connector, Context, Parsed, Part, connectors, dead_letter, facebook::AppIds};
 use keys::{KeyError, KeyErrorClass, Keyring, Pseudonyms};
 use records::{Appender, Position, RecordError};
 use schemas::{

@@ -11,7 +11,7 @@ mod replay;
 mod settings;
 pub mod webhooks;
 
-pub use import::{BadLine, ImportError, ImportLine, ImportSummary, Importer, LagGate};
+pub use import::{BadLine, ConnectionRef, ImportError, ImportLine, ImportSummary, Importer, LagGate};
 pub use intake::{Accepted, Intake, IntakeError, IntakeOptions};
 pub use settings::{FacebookSettings, IngestSettings, RateSettings, Secret};
 

@@ -1,4 +1,5 @@
 //! Whatever is signed: no panic, and every element of a readable envelope becomes exactly one thing.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 mod support;
 
 use ingest::platforms::{Body, Connector, Parsed, facebook, line};
@@ -29,16 +30,23 @@ fn count(is_line: bool, body: &[u8]) -> Option<usize> {
         return None;
     }
     let entries = value["entry"].as_array()?;
-    Some(entries.iter().map(|entry| {
-        let lists = ["messaging", "standby", "changes"].map(|name| entry.get(name).filter(|list| !list.is_null()));
-        let has_id = match &entry["id"] {
-            Value::String(id) => !id.is_empty() && id.len() <= ingest::platforms::ID_MAX,
-            Value::Number(id) => !id.is_f64(),
-            _ => false,
-        };
-        let readable = has_id && lists.iter().flatten().all(|list| list.is_array()) && lists.iter().any(Option::is_some);
-        if readable { lists.iter().flatten().filter_map(|list| list.as_array()).map(Vec::len).sum() } else { 1 }
-    }).sum())
+    Some(
+        entries
+            .iter()
+            .map(|entry| {
+                let lists =
+                    ["messaging", "standby", "changes"].map(|name| entry.get(name).filter(|list| !list.is_null()));
+                let has_id = match &entry["id"] {
+                    Value::String(id) => !id.is_empty() && id.len() <= ingest::platforms::ID_MAX,
+                    Value::Number(id) => !id.is_f64(),
+                    _ => false,
+                };
+                let readable =
+                    has_id && lists.iter().flatten().all(|list| list.is_array()) && lists.iter().any(Option::is_some);
+                if readable { lists.iter().flatten().filter_map(|list| list.as_array()).map(Vec::len).sum() } else { 1 }
+            })
+            .sum(),
+    )
 }
 
 fn check(is_line: bool, body: &[u8]) {

@@ -1,5 +1,8 @@
 //! Lines of import.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 mod support;
+#[path = "support/world.rs"]
+mod world;
 
 use ingest::{BadLine, ConnectionRef, ImportLine, Importer, LagGate};
 use schemas::{event::*, ids::*, kind::*, log::Slot, time::Millis, wire::Payload};
@@ -7,7 +10,8 @@ use std::{
     collections::HashSet,
     sync::{Arc, atomic::*},
 };
-use support::{world::*, *};
+use support::*;
+use world::*;
 
 const EXAMPLES: &str = include_str!("../examples/import.ndjson");
 const NOW: Millis = Millis(1_795_335_330_123);
@@ -73,7 +77,11 @@ fn bad_lines_say_why() {
         ("id", 5.into(), "`id` must be a string"),
         ("kind", "follow".into(), "`kind` is none that can be imported"),
         ("connection", "x".into(), "`connection` must be an id or {\"platform\", \"name\"}"),
-        ("connection", serde_json::json!({"platform": "fax", "name": "x"}), "`connection.platform` must be a known platform"),
+        (
+            "connection",
+            serde_json::json!({"platform": "fax", "name": "x"}),
+            "`connection.platform` must be a known platform",
+        ),
         ("conversation", null.clone(), "`conversation` is missing"),
         ("author", null.clone(), "`author` is missing"),
         ("author", serde_json::json!({"kind": "ghost"}), "`author.kind` must be a known author kind"),
@@ -133,17 +141,22 @@ async fn an_import_resolves_connections_and_counts_every_line() {
     .join("\n");
     let mut bad = Vec::new();
     let summary = importer
-        .run(world.workspace.id, format!("\u{feff}{input}").as_bytes(), |number, why| bad.push(format!("line {number}: {why}")))
+        .run(world.workspace.id, format!("\u{feff}{input}").as_bytes(), |number, why| {
+            bad.push(format!("line {number}: {why}"))
+        })
         .await
         .expect("runs");
     assert_eq!((summary.lines, summary.appended, summary.bad), (28, 24, 4));
     assert!(summary.position.is_some());
-    assert_eq!(bad, [
-        "line 26: no such connection in this workspace",
-        "line 27: no such connection in this workspace",
-        "line 28: the line is longer than 1048576 bytes",
-        "line 29: not a JSON object in UTF-8 with at most 32 levels",
-    ]);
+    assert_eq!(
+        bad,
+        [
+            "line 26: no such connection in this workspace",
+            "line 27: no such connection in this workspace",
+            "line 28: the line is longer than 1048576 bytes",
+            "line 29: not a JSON object in UTF-8 with at most 32 levels",
+        ]
+    );
     assert_eq!((gate.0.load(Ordering::SeqCst), world.log.appends.load(Ordering::SeqCst)), (1, 1));
     let records = world.records().await;
     assert_eq!(records.len(), 24);

@@ -1,4 +1,5 @@
 //! What comes out of every fixture, in one line per element.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 mod support;
 
 use ingest::platforms::{Connector, facebook, line};

@@ -1,5 +1,8 @@
 //! The signature vectors of both platforms.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 mod support;
+#[path = "support/world.rs"]
+mod world;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ingest::platforms::{Connector, facebook, line, signature::verify};
@@ -38,7 +41,13 @@ fn other_forms_are_no_signature() {
     let facebook = facebook::Facebook::default();
     let digits = "0".repeat(64);
     assert!(facebook.decode_signature(format!("sha256={digits}").as_bytes()).is_some());
-    for bad in ["".to_owned(), digits.clone(), format!("sha1={digits}"), format!("sha256={digits}0"), format!("sha256={}g", &digits[1..])] {
+    for bad in [
+        "".to_owned(),
+        digits.clone(),
+        format!("sha1={digits}"),
+        format!("sha256={digits}0"),
+        format!("sha256={}g", &digits[1..]),
+    ] {
         assert!(facebook.decode_signature(bad.as_bytes()).is_none(), "{bad}");
     }
     for bad in ["", "AAAA", "not base64", &STANDARD.encode([0; 31]), &STANDARD.encode([0; 33])] {

@@ -38,7 +38,7 @@ class ExportedKeys(pe.KmsClient):
             day_key = self.day_keys[master_key_identifier]
         except KeyError:
             raise ValueError(f"no key {master_key_identifier}") from None
-        sealed = base64.b64decode(wrapped_key)
+        sealed = base64.b64decode(wrapped_key, validate=True)
         key = AESGCM(day_key).decrypt(sealed[:12], sealed[12:], master_key_identifier.encode())
         self.unwrapped.append((master_key_identifier, len(key)))
         return key

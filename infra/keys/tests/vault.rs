@@ -15,6 +15,27 @@ fn unknown() -> Result<Vec<Vec<u8>>, KeyError> {
     Err(KeyError::Unknown(format!("t/{CONNECTION}/access")))
 }
 
+/// Handlers run on any thread, so what they await must move between threads.
+#[tokio::test]
+async fn futures_move_between_threads() {
+    fn moves<T: Send>(_: T) {}
+    let home = Home::new();
+    let (keyring, vault) = (home.keyring().await, home.vault().await);
+    moves(vault.use_active(CONNECTION, "access", |secrets| secrets.len()));
+    moves(vault.put(CONNECTION, A, "line", "access", b""));
+    moves(vault.rotate(CONNECTION, "access", b"", true));
+    moves(vault.destroy_workspace(A));
+    moves(keyring.seal(A, Default::default(), 1, b""));
+    moves(keyring.sealer(A));
+    moves(keyring.pseudonyms(A));
+    moves(keyring.rotate_root());
+    moves(keyring.rotate_workspace(A));
+    moves(keyring.destroy_workspace(A));
+    moves(keyring.destroy_day_keys(&[]));
+    moves(keyring.export_day_keys(A, None));
+    moves(keyring.open_field(A, "", b""));
+}
+
 #[tokio::test]
 async fn secrets_are_put_used_and_rotated() {
     let home = Home::new();

@@ -31,14 +31,10 @@ pub(super) fn of(kind: Kind) -> &'static [(&'static str, Form)] {
         Kind::Close => &[("reason", Form::Word(CLOSE_REASONS)), ("actor", Form::Text)],
         Kind::Reopen => &[("actor", Form::Text)],
         Kind::SurveySent => &[("survey", Form::Text)],
-        Kind::SurveyRated => {
-            &[("survey", Form::Text), ("rating", Form::Number), ("comment", Form::Text)]
-        }
+        Kind::SurveyRated => &[("survey", Form::Text), ("rating", Form::Number), ("comment", Form::Text)],
         // The author may name the agent instead.
         Kind::Focus | Kind::Activity | Kind::Blur => &[("agent", Form::Text)],
-        Kind::Presence => {
-            &[("agent", Form::Text), ("status", Form::Word(&["online", "away", "offline"]))]
-        }
+        Kind::Presence => &[("agent", Form::Text), ("status", Form::Word(&["online", "away", "offline"]))],
         Kind::Note => &[("text", Form::Text)],
         Kind::Tag => &[("add", Form::Texts), ("remove", Form::Texts)],
         Kind::MessageStatus => &[("status", Form::Word(&["sent", "delivered", "read", "failed"]))],
@@ -138,7 +134,7 @@ impl Fields {
                 None => None,
             },
         };
-        let needed = matches!(form, Form::Text(true) | Form::Word(_) | Form::Number);
+        let needed = matches!(form, Form::Word(_) | Form::Number);
         if needed && found.is_none() { Err(BadLine::Missing(name)) } else { Ok(found) }
     }
 }

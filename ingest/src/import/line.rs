@@ -87,10 +87,10 @@ impl ImportLine {
     /// The event that the line tells of, with the ids that a webhook of the same connection gives to the same things.
     pub fn to_event(&self, connection: ConnectionId, platform: Platform, ids: &dyn Ids, now: Millis) -> Event {
         let message_id = |key: &str| ids.message(connection, key.as_bytes());
-        let contact = self.contact.as_ref().map(|(id, name)| Contact {
-            id: ids.contact(connection, id.as_bytes()),
-            name: name.clone(),
-        });
+        let contact = self
+            .contact
+            .as_ref()
+            .map(|(id, name)| Contact { id: ids.contact(connection, id.as_bytes()), name: name.clone() });
         let mut details = self.details.clone();
         if let Some(target) = &self.target {
             details.insert("message".into(), message_id(target).to_string().into());

@@ -110,12 +110,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Counts every element of a part in `system`: the workspace's own keys may be gone, or there is none.
-    fn ignore_part(
-        &mut self,
-        signed: &Signed<'_>,
-        part: &Part<'_>,
-        reason: IgnoredReason,
-    ) -> Result<(), IntakeError> {
+    fn ignore_part(&mut self, signed: &Signed<'_>, part: &Part<'_>, reason: IgnoredReason) -> Result<(), IntakeError> {
         for element in &part.elements {
             let is_test = element.place == crate::platforms::Place::Test;
             self.ignore(signed, WorkspaceId::SYSTEM, if is_test { IgnoredReason::TestPost } else { reason })?;
@@ -123,7 +118,12 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn ignore(&mut self, signed: &Signed<'_>, workspace: WorkspaceId, reason: IgnoredReason) -> Result<(), IntakeError> {
+    fn ignore(
+        &mut self,
+        signed: &Signed<'_>,
+        workspace: WorkspaceId,
+        reason: IgnoredReason,
+    ) -> Result<(), IntakeError> {
         let payload = Payload::Ignored(Ignored { reason, platform: signed.connector.platform() });
         let id = EventId(random(self.intake.entropy.as_ref())?);
         self.push(workspace, id, payload);
@@ -171,11 +171,7 @@ impl<'a> Batch<'a> {
         Ok(accepted)
     }
 
-    async fn append_to(
-        &self,
-        workspace: WorkspaceId,
-        records: &[(EventId, Payload)],
-    ) -> Result<Position, RecordError> {
+    async fn append_to(&self, workspace: WorkspaceId, records: &[(EventId, Payload)]) -> Result<Position, RecordError> {
         let slot = self.view.workspaces.get(&workspace).map(|workspace| workspace.slot);
         let slot = slot.ok_or_else(|| RecordError::Unavailable(format!("workspace {workspace} is not loaded")))?;
         self.intake.appender.append(workspace, slot, records).await

@@ -1,11 +1,25 @@
 //! The platforms. One is a folder and a line in [`connectors`]; parsing is pure: bytes and a [`Context`] in, events
 //! out, no I/O.
+//!
+//! # Details
+//!
+//! What an event said besides the fields of [`Event`] is in its `details`, under the platform's own names in snake
+//! case: for a message the rest of the message object (`duration`, `file_name`, `image_set`, `mention`, `emojis`,
+//! `sticker_id`, `latitude`, `quick_reply`, `referral`, `metadata`, …), for any other event the object that speaks of it
+//! (`follow`, `beacon`, `postback`, `optin`, `pass_thread_control`, …). Names of ours: `platform_contact` and
+//! `platform_author` (the ids that the platform knows the chat and, in groups, the writer by), `mode` where it is
+//! `standby`, `platform_type` (the word for a type that is not known), `app_id`, `user_ref`, `attachments` (what they say
+//! besides the URL, with their `index`), `watermark` (a time), `message` (the id of the message that a reaction means),
+//! `change` (`activated`, `deactivated`) and `cart`. What opens something (reply, quote and read tokens, opt-in tokens,
+//! authorization codes, nonces) is never kept.
+mod body;
 pub mod facebook;
 mod json;
 pub mod line;
 pub mod signature;
 
-pub use json::{Body, ID_MAX};
+pub use body::Body;
+pub use json::ID_MAX;
 
 use keys::Pseudonyms;
 use schemas::{

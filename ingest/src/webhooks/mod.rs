@@ -84,10 +84,7 @@ async fn facebook(Shared(state): Shared<Arc<State>>, request: Request) -> Status
     status
 }
 
-async fn facebook_handshake(
-    Shared(state): Shared<Arc<State>>,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Response {
+async fn facebook_handshake(Shared(state): Shared<Arc<State>>, Query(query): Query<Vec<(String, String)>>) -> Response {
     let tokens = state.settings.facebook.as_ref().map(|facebook| facebook.verify_tokens.as_slice()).unwrap_or_default();
     let tokens: Vec<&str> = tokens.iter().filter_map(|token| std::str::from_utf8(token.expose()).ok()).collect();
     let plain = [(header::CONTENT_TYPE, "text/plain"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];

@@ -31,12 +31,7 @@ impl Secrets {
     }
 
     /// True when one of the connection's active secrets made the signature.
-    pub async fn verify(
-        &self,
-        connection: ConnectionId,
-        signature: &Signature,
-        body: &[u8],
-    ) -> Result<bool, KeyError> {
+    pub async fn verify(&self, connection: ConnectionId, signature: &Signature, body: &[u8]) -> Result<bool, KeyError> {
         let opened = self.open(connection).await?;
         let secrets: Vec<&[u8]> = opened.secrets.iter().map(|secret| secret.as_slice()).collect();
         Ok(verify(&secrets, signature, body))

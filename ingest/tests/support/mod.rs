@@ -9,8 +9,6 @@ use std::{
     sync::Mutex,
 };
 
-pub mod world;
-
 pub const CONNECTION: ConnectionId = ConnectionId([7; 16]);
 pub const RECEIVED: Millis = Millis(1_773_900_000_000);
 pub const PAGE: &str = "104857600123456";

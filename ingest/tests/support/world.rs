@@ -1,4 +1,5 @@
 //! A whole ingest on a temporary directory: real keys, vault and registry, and a log in memory that can be told to fail.
+#![allow(dead_code, missing_docs, reason = "each test file uses a part of it")]
 use async_trait::async_trait;
 use axum::{
     Router,
@@ -128,7 +129,7 @@ impl World {
         let registry = registry.await.expect("a registry");
         let workspace = registry.add_workspace("Shop", "Asia/Bangkok", None).await.expect("a workspace");
         let line = registry.add_connection(workspace.id, Platform::Line, "LINE", Some(DESTINATION)).await;
-        let page = registry.add_connection(workspace.id, Platform::Facebook, "Page", Some(super::PAGE)).await;
+        let page = registry.add_connection(workspace.id, Platform::Facebook, "Page", Some(crate::support::PAGE)).await;
         let (line, page) = (line.expect("a connection"), page.expect("a page"));
         vault.put(line.id, workspace.id, "line", CHANNEL_SECRET, LINE_SECRET).await.expect("a secret");
         registry.refresh().await.expect("refreshed");
@@ -179,7 +180,8 @@ impl World {
     /// Posts to Facebook's path, signed with the app's secret.
     pub async fn facebook(&self, body: impl Into<Vec<u8>>) -> StatusCode {
         let body = body.into();
-        let request = Request::post("/webhooks/facebook").header("X-Hub-Signature-256", sign_facebook(APP_SECRET, &body));
+        let request =
+            Request::post("/webhooks/facebook").header("X-Hub-Signature-256", sign_facebook(APP_SECRET, &body));
         self.send(request.body(body.into()).expect("a request")).await
     }
 

@@ -22,6 +22,11 @@ impl Fault {
     pub fn is_outdated(&self) -> bool {
         matches!(self, Self::Gone | Self::KeyDestroyed)
     }
+
+    /// True when the workspace is gone for good.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Query(QueryError::KeyDestroyed))
+    }
 }
 
 impl From<Fault> for QueryError {

@@ -40,7 +40,7 @@ pub fn position(slot: Slot, next: u64) -> Position {
     Position { epoch: crate::log::EPOCH, slot, next: Offset(next) }
 }
 
-fn page<T: Clone, P: PartialEq>(all: Vec<(P, T)>, walk: Walk<P>, limit: usize) -> Page<T, P> {
+fn page<T: Clone, P: Clone + PartialEq>(all: Vec<(P, T)>, walk: Walk<P>, limit: usize) -> Page<T, P> {
     let find = |place: &P| all.iter().position(|(at, _)| at == place).expect("a place of this list");
     let (start, end) = match &walk {
         Walk::Start => (0, limit),
@@ -48,16 +48,10 @@ fn page<T: Clone, P: PartialEq>(all: Vec<(P, T)>, walk: Walk<P>, limit: usize) -
         Walk::Before(place) => (find(place).saturating_sub(limit), find(place)),
     };
     let end = end.min(all.len());
-    let (more, some_before) = (end < all.len() && end > start, start > 0 && end > start);
-    let items = all[start..end].iter().map(|(_, item)| item.clone()).collect();
-    let (mut next, mut prev) = (None, None);
-    for (at, (place, _)) in all.into_iter().enumerate() {
-        if at == start && some_before {
-            prev = Some(place);
-        } else if at + 1 == end && more {
-            next = Some(place);
-        }
-    }
+    let shown = &all[start..end];
+    let next = shown.last().filter(|_| end < all.len()).map(|(place, _)| place.clone());
+    let prev = shown.first().filter(|_| start > 0).map(|(place, _)| place.clone());
+    let items = shown.iter().map(|(_, item)| item.clone()).collect();
     Page { items, next, prev }
 }
 

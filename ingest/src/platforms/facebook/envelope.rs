@@ -2,7 +2,8 @@
 use super::{TEST_PAGE, events::facebook_time};
 use crate::platforms::{
     Body, ELEMENTS_MAX, Element, Part, Place,
-    json::{Object, elements, is_null, members},
+    body::{elements, is_null, members},
+    json::Object,
 };
 use schemas::{kind::DeadLetterReason, time::Millis};
 use serde_json::value::RawValue;
@@ -85,7 +86,7 @@ fn entry_elements<'b>(
 fn change_place(change: &RawValue, account: Option<&str>) -> Place {
     let field = members(change).and_then(|fields| serde_json::from_str::<String>(fields.get("field")?.get()).ok());
     let is_messaging = field.is_some_and(|field| {
-        field.starts_with("message") // messages, message_echoes, messaging_postbacks, …
+        field.starts_with("messag") // messages, message_echoes, messaging_postbacks, …
             || matches!(field.as_str(), "standby" | "send_cart" | "response_feedback")
     });
     if is_messaging || account == Some(TEST_PAGE) { Place::Test } else { Place::Change }

@@ -76,7 +76,12 @@ pub(super) fn read(apps: &AppIds, element: &Element<'_>, cx: &Context<'_>) -> Re
             let key = common.key(name, &canonical(&Value::Object(about.0.clone())));
             let name = if *kind == Kind::Cart { "cart" } else { name };
             common.details.insert(name.into(), Value::Object(plain_map(about.0)));
-            Ok(common.finish(cx, cx.ids.event(cx.connection, key.as_bytes()), *kind, by_person.then_some(AuthorKind::Customer)))
+            Ok(common.finish(
+                cx,
+                cx.ids.event(cx.connection, key.as_bytes()),
+                *kind,
+                by_person.then_some(AuthorKind::Customer),
+            ))
         }
     }
 }

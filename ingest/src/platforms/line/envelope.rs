@@ -1,7 +1,8 @@
 //! `{"destination", "events": […]}` (`line.md` §3.0).
 use crate::platforms::{
     Body, ELEMENTS_MAX, Element, Part, Place,
-    json::{Object, canonical, elements, members},
+    body::{elements, members},
+    json::{Object, canonical},
 };
 use schemas::kind::DeadLetterReason;
 use serde_json::{Value, value::RawValue};
@@ -35,9 +36,9 @@ fn element<'b>(body: &'b Body<'_>, value: &'b RawValue) -> Element<'b> {
 
 /// The event's own id where it has one, else the value without the mark of a redelivery.
 pub(super) fn raw_key(bytes: &[u8]) -> Vec<u8> {
-    let Ok(value) = Body::open(bytes).and_then(|body| {
-        serde_json::from_str::<Value>(body.value()?.get()).map_err(|_| DeadLetterReason::NotJson)
-    }) else {
+    let Ok(value) = Body::open(bytes)
+        .and_then(|body| serde_json::from_str::<Value>(body.value()?.get()).map_err(|_| DeadLetterReason::NotJson))
+    else {
         return bytes.to_vec();
     };
     let id = value.as_object().and_then(|o| Object(o.clone()).take_id("webhookEventId").ok().flatten());

@@ -137,14 +137,10 @@ impl Common {
             cx.place(&mut event, &chat.key);
             let person = chat.user.as_ref().map(|user| cx.ids.contact(cx.connection, user.as_bytes()));
             // Who gets control of a chat is not the person's act; in groups the person need not be named.
-            let by_person = matches!(kind, Kind::Message | Kind::Edit | Kind::Unsend)
-                || (person.is_some() && kind != Kind::Module);
-            event.author = by_person.then(|| Author {
-                kind: AuthorKind::Customer,
-                member: None,
-                contact: person,
-                name: None,
-            });
+            let by_person =
+                matches!(kind, Kind::Message | Kind::Edit | Kind::Unsend) || (person.is_some() && kind != Kind::Module);
+            event.author =
+                by_person.then_some(Author { kind: AuthorKind::Customer, member: None, contact: person, name: None });
             // The platform's own ids, without which nothing can be sent to the chat.
             self.details.insert("platform_contact".into(), chat.key.clone().into());
             if let Some(user) = chat.user.as_ref().filter(|_| chat.group) {

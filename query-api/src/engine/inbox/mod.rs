@@ -105,8 +105,8 @@ impl Inbox {
         Merge { base: self.base.clone(), moved: self.moved.clone(), rows }
     }
 
-    /// Stands on a base that was built from `merge`; what moved meanwhile stays above it.
-    pub fn end_merge(&mut self, merge: &Merge, base: Base) {
+    /// Stands on a base that was built from `merge`; what moved meanwhile stays above it. Returns the old one.
+    pub fn end_merge(&mut self, merge: &Merge, base: Base) -> Arc<Base> {
         self.moved = vec![0; base.len().div_ceil(64)];
         self.moved_count = 0;
         for row in &merge.rows {
@@ -122,7 +122,7 @@ impl Inbox {
                 self.moved_count += 1;
             }
         }
-        self.base = Arc::new(base);
+        std::mem::replace(&mut self.base, Arc::new(base))
     }
 
     /// Bytes of memory.

@@ -7,7 +7,7 @@ mod refold;
 mod rows;
 mod tail;
 
-pub(super) use rows::Direction;
+pub(super) use rows::{Direction, Thread};
 
 use super::{
     context::Context,
@@ -17,7 +17,7 @@ use super::{
     slot::{Pin, SlotTail},
     types::{Change, QueryError},
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use records::Position;
 use schemas::{
     amendment::Amendments,
@@ -30,7 +30,7 @@ use schemas::{
 };
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use tail::TailIndex;
 use tokio::sync::{Notify, broadcast};
@@ -83,10 +83,13 @@ pub(super) struct View {
     pub workspace: WorkspaceId,
     pub slot: Arc<SlotTail>,
     pub state: RwLock<ViewState>,
-    pub changes: broadcast::Sender<(Position, Change)>,
+    /// Tells views of the same workspace apart.
+    pub serial: u64,
+    changes: Mutex<Option<broadcast::Sender<(Position, Change)>>>,
     folding: tokio::sync::Mutex<Folding>,
-    counting: tokio::sync::Mutex<()>,
     next: AtomicU64,
+    /// True once the tail was folded for the first time.
+    live: AtomicBool,
     wake: Arc<Notify>,
 }
 
@@ -103,6 +106,11 @@ impl View {
         Offset(self.next.load(Ordering::Acquire))
     }
 
+    /// The snapshot that it stands on.
+    pub fn snapshot(&self) -> Snapshot {
+        self.state.read().pinned.snapshot
+    }
+
     /// A place in the workspace's slot.
     pub fn position(&self, next: Offset) -> Position {
         Position { epoch: self.context.log.epoch(), slot: self.slot.id, next }
@@ -113,11 +121,34 @@ impl View {
         self.context.now_and_cut(self.workspace)
     }
 
-    /// Subscribes; with the place after which changes are told.
-    pub async fn subscribe(&self) -> (broadcast::Receiver<(Position, Change)>, Position) {
+    /// Subscribes; with the place after which changes are told. `None` once the view was closed.
+    pub async fn subscribe(&self) -> Option<(broadcast::Receiver<(Position, Change)>, Position)> {
         // Nobody folds meanwhile, so that nothing is told twice or not at all.
         let _folding = self.folding.lock().await;
-        (self.changes.subscribe(), self.position(self.next()))
+        Some((self.changes.lock().as_ref()?.subscribe(), self.position(self.next())))
+    }
+
+    /// True when somebody listens for changes.
+    pub fn has_subscribers(&self) -> bool {
+        self.changes.lock().as_ref().is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
+    /// Tells subscribers that nothing more comes from here.
+    pub fn close(&self) {
+        drop(self.changes.lock().take());
+    }
+
+    fn publish(&self, change: (Position, Change)) {
+        if let Some(sender) = &*self.changes.lock() {
+            // An error means that the last subscriber has just left.
+            let _ = sender.send(change);
+        }
+    }
+
+    /// The first `most` events of the tail from an offset on, with the snapshot that the tail follows.
+    pub fn tail_from(&self, from: Offset, most: usize) -> (Arc<Pinned>, Vec<Offset>) {
+        let state = self.state.read();
+        (state.pinned.clone(), state.tail.from(from).take(most).map(|(offset, _)| offset).collect())
     }
 
     /// Bytes of memory.
@@ -138,7 +169,7 @@ impl View {
     }
 
     /// Takes a newer snapshot: its files in the place of the records that they hold.
-    pub async fn advance(&self) -> Result<(), Fault> {
+    pub async fn advance(self: &Arc<Self>) -> Result<(), Fault> {
         let (snapshot, _, pin) = self.slot.pin();
         if snapshot.number <= self.state.read().pinned.snapshot.number {
             return Ok(());

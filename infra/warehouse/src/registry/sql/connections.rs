@@ -46,8 +46,10 @@ impl Registry {
                 Some(pseudonyms.keyed_hash(purpose, format!("{platform}|{external}").as_bytes()))
             }
         };
-        let connection =
-            Connection { external_id: external_id.map(str::to_owned), ..self.new(workspace, platform, name)? };
+        let connection = Connection {
+            external_id: external_id.map(str::to_owned),
+            ..self.active_connection(workspace, platform, name)?
+        };
         if self.insert_connection(&connection, unique, "").await? {
             return Ok(connection);
         }
@@ -76,7 +78,7 @@ impl Registry {
         if let Some(found) = self.find_unique(&unique).await? {
             return Ok((*found).clone());
         }
-        let connection = Connection { import: true, ..self.new(workspace, platform, name)? };
+        let connection = Connection { import: true, ..self.active_connection(workspace, platform, name)? };
         if self.insert_connection(&connection, Some(unique), "ON CONFLICT (unique_hash) DO NOTHING").await? {
             return Ok(connection);
         }
@@ -105,7 +107,12 @@ impl Registry {
         self.commit(write).await
     }
 
-    fn new(&self, workspace: WorkspaceId, platform: Platform, name: &str) -> Result<Connection, RegistryError> {
+    fn active_connection(
+        &self,
+        workspace: WorkspaceId,
+        platform: Platform,
+        name: &str,
+    ) -> Result<Connection, RegistryError> {
         Ok(Connection {
             id: ConnectionId(self.random_id()?),
             workspace,

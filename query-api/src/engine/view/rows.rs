@@ -1,0 +1,145 @@
+//! The messages of one conversation, from its days' files and the tail.
+use super::{Pinned, View};
+use crate::engine::{
+    fault::Fault,
+    retention::{DayAtCut, at_cut},
+};
+use schemas::{
+    columns::EventRow,
+    conversation::ConversationState,
+    event::{FUTURE_TOLERANCE, OrderKey},
+    ids::{ConversationId, EventId},
+    kind::Kind,
+    log::Offset,
+    partition::PartitionDay,
+    time::Millis,
+};
+use std::sync::Arc;
+use warehouse::file::ScanFilter;
+
+/// Which way messages are walked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Direction {
+    /// Newest first.
+    Older,
+    /// Oldest first.
+    Newer,
+}
+
+/// One conversation at one instant: its days with how many messages each holds, and where they lie.
+pub(crate) struct Thread {
+    id: ConversationId,
+    days: Vec<(PartitionDay, u32)>,
+    pinned: Arc<Pinned>,
+    tail: Vec<(Offset, PartitionDay)>,
+    cut: Millis,
+}
+
+impl View {
+    /// A conversation as it is now, with where its messages lie; `None` when there is no such conversation.
+    pub fn thread(&self, id: ConversationId, cut: Millis) -> Result<Option<(ConversationState, Thread)>, Fault> {
+        let state = self.state.read();
+        let Some(conversation) = state.inbox.state(id)? else { return Ok(None) };
+        let tail = state.tail.of_conversation(id).filter(|(_, entry)| entry.kind == Kind::Message);
+        let tail = tail.map(|(offset, entry)| (offset, entry.day)).collect();
+        let days = conversation.days.iter().map(|d| (d.day, d.messages));
+        let days = days.filter(|(day, n)| *n > 0 && at_cut(*day, cut) != DayAtCut::Gone).collect();
+        Ok(Some((conversation, Thread { id, days, pinned: state.pinned.clone(), tail, cut })))
+    }
+
+    /// Up to `most` messages beyond a place, nearest first, as amended.
+    pub async fn messages_from(
+        &self,
+        thread: &Thread,
+        direction: Direction,
+        from: Option<OrderKey>,
+        most: usize,
+    ) -> Result<Vec<EventRow>, Fault> {
+        let mut days = thread.days.clone();
+        if direction == Direction::Older {
+            days.reverse();
+        }
+        days.retain(|(day, _)| from.is_none_or(|from| may_hold(*day, direction, from.at)));
+        let mut rows: Vec<EventRow> = Vec::new();
+        let mut left = days.as_slice();
+        while !left.is_empty() {
+            let (now, later) = left.split_at(enough_days(left, most.saturating_sub(rows.len())));
+            left = later;
+            let read = self.read_days(thread, now).await?;
+            rows.extend(read.into_iter().filter(|row| from.is_none_or(|from| beyond(row.event.order_key(), from, direction))));
+            rows.sort_unstable_by_key(|row| row.event.order_key());
+            if direction == Direction::Older {
+                rows.reverse();
+            }
+            // A row is in its place for good once no day that is left can hold one before it.
+            let next = left.first().map(|(day, _)| *day);
+            let settled = rows.partition_point(|row| next.is_none_or(|day| is_settled(row.event.event_at, day, direction)));
+            if settled >= most {
+                break;
+            }
+        }
+        rows.truncate(most);
+        self.amend(&mut rows);
+        Ok(rows)
+    }
+
+    /// A message by its id, as amended.
+    pub async fn message(&self, thread: &Thread, id: EventId) -> Result<Option<EventRow>, Fault> {
+        let mut rows = self.read_days(thread, &thread.days).await?;
+        rows.retain(|row| row.event.id == id);
+        self.amend(&mut rows);
+        Ok(rows.pop())
+    }
+
+    /// Applies what is known to have changed.
+    pub fn amend(&self, rows: &mut [EventRow]) {
+        let state = self.state.read();
+        for row in rows {
+            state.amendments.apply(row);
+        }
+    }
+
+    async fn read_days(&self, thread: &Thread, days: &[(PartitionDay, u32)]) -> Result<Vec<EventRow>, Fault> {
+        let has = |day: PartitionDay| days.iter().any(|(d, _)| *d == day);
+        let files = thread.pinned.events_of(has);
+        let filter = ScanFilter { conversations: vec![thread.id], ..ScanFilter::default() };
+        let mut rows = self.context.rows(self.workspace, &files, &filter).await?;
+        let offsets: Vec<Offset> = thread.tail.iter().filter(|(_, day)| has(*day)).map(|(offset, _)| *offset).collect();
+        rows.extend(self.open(&offsets).await?);
+        rows.retain(|row| row.event.kind == Kind::Message && row.event.event_at >= thread.cut);
+        Ok(rows)
+    }
+}
+
+/// How many of the next days to read at once: enough for what is wanted if all of it counts, and one more, as
+/// neighbouring days overlap a little.
+fn enough_days(days: &[(PartitionDay, u32)], wanted: usize) -> usize {
+    let mut messages = 0;
+    let counted = days.iter().position(|(_, n)| {
+        messages += *n as usize;
+        messages >= wanted
+    });
+    counted.map_or(days.len(), |at| (at + 2).min(days.len()))
+}
+
+fn beyond(key: OrderKey, from: OrderKey, direction: Direction) -> bool {
+    match direction {
+        Direction::Older => key < from,
+        Direction::Newer => key > from,
+    }
+}
+
+/// A day's events begin at its start and end up to [`FUTURE_TOLERANCE`] after its end.
+fn may_hold(day: PartitionDay, direction: Direction, from: Millis) -> bool {
+    match direction {
+        Direction::Older => day.start() <= from,
+        Direction::Newer => day.end() + FUTURE_TOLERANCE > from,
+    }
+}
+
+fn is_settled(at: Millis, next: PartitionDay, direction: Direction) -> bool {
+    match direction {
+        Direction::Older => at >= next.end() + FUTURE_TOLERANCE,
+        Direction::Newer => at < next.start(),
+    }
+}

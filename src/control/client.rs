@@ -1,0 +1,101 @@
+//! Carries a command out: by the process that runs on the data directory, else here.
+use super::{
+    command::Command,
+    frames,
+    reply::{CommandError, Outcome, Replies, Reply},
+    socket,
+};
+use crate::{
+    commands,
+    config::Config,
+    node::{DataDir, Solo, StartError},
+};
+use std::{io, time::Duration};
+use tokio::{
+    io::{AsyncBufRead, AsyncWriteExt, BufReader},
+    net::UnixStream,
+};
+
+/// How long a process that has just started, or is about to end, is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Carries out a command; `input` is what belongs to it, such as the lines of an import.
+///
+/// # Errors
+/// See [`CommandError`].
+pub async fn run(
+    config: &Config,
+    command: Command,
+    input: &mut (impl AsyncBufRead + Unpin + Send),
+    replies: &mut impl Replies,
+) -> Result<Outcome, CommandError> {
+    let began = tokio::time::Instant::now();
+    loop {
+        let connected = socket::connect(&config.data_dir).await;
+        if let Some(stream) = connected.map_err(|error| CommandError::failed(format!("the control socket: {error}")))? {
+            return by_socket(stream, command, input, replies).await;
+        }
+        match DataDir::lock(&config.data_dir) {
+            Ok(directory) => return alone(config, directory, command, input, replies).await,
+            // It holds the lock and has no socket: it starts, or stops, or works on a command of its own.
+            Err(StartError::InUse { .. }) if began.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
+            Err(error) => return Err(CommandError { usage: error.is_usage(), ..CommandError::failed(error) }),
+        }
+    }
+}
+
+async fn alone(
+    config: &Config,
+    directory: DataDir,
+    command: Command,
+    input: &mut (impl AsyncBufRead + Unpin + Send),
+    replies: &mut impl Replies,
+) -> Result<Outcome, CommandError> {
+    let solo = Solo::open(config, directory, command.needs_pipeline()).await;
+    let solo = solo.map_err(|error| CommandError { usage: error.is_usage(), ..CommandError::failed(error) })?;
+    let result = commands::execute(solo.desk(), command, input, replies).await;
+    let closed = solo.close().await.map_err(CommandError::failed);
+    let outcome = result?;
+    closed.map(|()| outcome)
+}
+
+async fn by_socket(
+    stream: UnixStream,
+    command: Command,
+    input: &mut (impl AsyncBufRead + Unpin + Send),
+    replies: &mut impl Replies,
+) -> Result<Outcome, CommandError> {
+    let (read, mut write) = stream.into_split();
+    let mut answers = BufReader::new(read);
+    let send = async {
+        frames::write(&mut write, &command).await?;
+        if matches!(command, Command::Import { .. }) {
+            tokio::io::copy_buf(input, &mut write).await?;
+        }
+        write.shutdown().await
+    };
+    let receive = async {
+        loop {
+            match frames::read::<Reply>(&mut answers).await? {
+                Some(Reply::Done { value, clean }) => return Ok(Ok(Outcome { value, clean })),
+                Some(Reply::Failed { why, usage }) => return Ok(Err(CommandError { usage, ..CommandError::failed(why) })),
+                Some(reply) => replies.take(reply).await?,
+                None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the running process has ended")),
+            }
+        }
+    };
+    let (mut send, mut receive) = (std::pin::pin!(send), std::pin::pin!(receive));
+    let mut sent = None;
+    let answered: io::Result<_> = loop {
+        tokio::select! {
+            answered = &mut receive => break answered,
+            // The answer says more than a stream that was cut because of it.
+            result = &mut send, if sent.is_none() => sent = Some(result),
+        }
+    };
+    match (answered, sent) {
+        (Ok(result), _) => result,
+        (Err(_), Some(Err(error))) | (Err(error), _) => Err(CommandError::failed(format!("the control socket: {error}"))),
+    }
+}

@@ -1,0 +1,12 @@
+//! Operators' commands: through the socket of a running process, or done here with the directory's lock.
+mod client;
+mod command;
+mod frames;
+mod reply;
+mod server;
+mod socket;
+
+pub use client::run;
+pub use command::{Command, Letters, SecretBytes};
+pub use reply::{Collected, CommandError, Outcome, Replies, Reply};
+pub use server::Control;

@@ -1,0 +1,105 @@
+//! The jobs between log and files, in a task that can be asked to land at once.
+use super::{
+    StartError, fault,
+    stores::{Events, Stores},
+};
+use crate::config::Config;
+use schemas::{clock::random, ids::hex, log::Slot};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot, watch};
+use transform::{JobSettings, Jobs, LandSettings, TransformHandle, TransformOptions};
+
+type Request = oneshot::Sender<Result<(), String>>;
+
+/// Asks the jobs to land. Cheap to clone.
+#[derive(Clone)]
+pub struct Land(mpsc::Sender<Request>);
+
+/// The task that runs them.
+pub struct LandTask {
+    handle: TransformHandle,
+    requests: mpsc::Receiver<Request>,
+}
+
+/// Starts the jobs.
+///
+/// # Errors
+/// [`StartError::Part`].
+pub fn start(
+    config: &Config,
+    stores: &Stores,
+    events: &Events,
+    committed: Arc<dyn Fn(Slot) + Send + Sync>,
+    metrics: &mut prometheus_client::registry::Registry,
+) -> Result<(Land, LandTask), StartError> {
+    let name: [u8; 8] = random(&*stores.entropy).map_err(StartError::part)?;
+    let options = TransformOptions {
+        log: events.log.clone(),
+        keyring: stores.keyring.clone(),
+        catalog: stores.catalog.clone(),
+        files: events.files.clone(),
+        duplicates: events.duplicates.clone(),
+        registry: stores.registry.clone(),
+        clock: stores.clock.clone(),
+        // Leases of a dead process on this directory are taken over at once only by their own holder's name, and the
+        // directory's lock says that there is no other process.
+        holder: format!("{}-{}", std::process::id(), hex(&name)),
+        land: LandSettings {
+            max_age: config.land.max_age.0,
+            max_rows: config.land.max_rows,
+            max_bytes: usize::try_from(config.land.max_bytes.0).unwrap_or(usize::MAX),
+            ..LandSettings::default()
+        },
+        jobs: JobSettings {
+            derive_interval: config.jobs.derive_interval.0,
+            compact_interval: config.jobs.compact_interval.0,
+            expire_interval: config.jobs.expire_interval.0,
+            scrub_interval: config.jobs.scrub_interval.0,
+            fold_after: config.jobs.fold_after.0,
+            ..JobSettings::default()
+        },
+        faults: fault::faults(config.testing.fault.as_deref())?,
+        committed,
+    };
+    let (sender, requests) = mpsc::channel(64);
+    Ok((Land(sender), LandTask { handle: Jobs::new(options, metrics).start(), requests }))
+}
+
+impl Land {
+    /// Lands everything that is in the log now.
+    ///
+    /// # Errors
+    /// Why it could not be landed; it stays in the log.
+    pub async fn flush(&self) -> Result<(), String> {
+        let ended = || "the land workers have ended".to_owned();
+        let (answer, answered) = oneshot::channel();
+        self.0.send(answer).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+}
+
+impl LandTask {
+    /// Runs until `stop`, then lands what is left, for at most `patience`.
+    ///
+    /// # Errors
+    /// When a worker ends by itself.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>, patience: Duration) -> Result<(), String> {
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break,
+                error = self.handle.failed() => return Err(error.to_string()),
+                Some(request) = self.requests.recv() => {
+                    // The asker may have left.
+                    let _ = request.send(self.handle.flush().await.map(|_| ()).map_err(|error| error.to_string()));
+                }
+            }
+        }
+        match tokio::time::timeout(patience, self.handle.shutdown()).await {
+            Ok(ended) => ended.map_err(|error| error.to_string()),
+            Err(_) => {
+                tracing::warn!("not everything was landed in time; it is in the log, and the next start goes on from there");
+                Ok(())
+            }
+        }
+    }
+}

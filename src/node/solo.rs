@@ -1,0 +1,85 @@
+//! A process that does one command on a directory that no other process has: no listeners, no readers.
+use super::{
+    DataDir, Desk, StartError,
+    desk::Pipeline,
+    gate::Gate,
+    land::{self, LandTask},
+    listeners::app_ids,
+    stores::{Events, Stores},
+};
+use crate::config::Config;
+use ingest::{Intake, IntakeOptions};
+use prometheus_client::registry::Registry as Metrics;
+use records::Appender;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::watch, task::JoinHandle};
+
+/// How long the last landing may take. A command is waited for, so it may take its time.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// See the module's documentation.
+pub struct Solo {
+    desk: Desk,
+    running: Option<Running>,
+    // Dropped last: until then nobody else may open the directory.
+    _directory: DataDir,
+}
+
+struct Running {
+    events: Events,
+    land: JoinHandle<Result<(), String>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Solo {
+    /// Opens what a command needs.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn open(config: &Config, directory: DataDir, with_pipeline: bool) -> Result<Self, StartError> {
+        let stores = Stores::open(config, &directory).await?;
+        if !with_pipeline {
+            return Ok(Self { desk: Desk::new(config, &stores, None), running: None, _directory: directory });
+        }
+        let events = stores.open_events(config, &directory).await?;
+        let (land, task) = land::start(config, &stores, &events, Arc::new(|_| {}), &mut Metrics::default())?;
+        let intake = Intake::new(IntakeOptions {
+            appender: Appender::new(events.log.clone(), stores.keyring.clone()),
+            registry: stores.registry.clone(),
+            keyring: stores.keyring.clone(),
+            clock: stores.clock.clone(),
+            entropy: stores.entropy.clone(),
+            apps: app_ids(config),
+        });
+        let gate = Gate::new(events.clone(), stores.catalog.clone(), None, config.land.max_rows);
+        let pipeline = Pipeline {
+            intake,
+            gate: Arc::new(gate),
+            catalog: stores.catalog.clone(),
+            files: events.files.clone(),
+            land,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let land = tokio::spawn(LandTask::run(task, stopped, PATIENCE));
+        let desk = Desk::new(config, &stores, Some(pipeline));
+        Ok(Self { desk, running: Some(Running { events, land, stop }), _directory: directory })
+    }
+
+    /// What the command works with.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// Lands what the command appended, and closes.
+    ///
+    /// # Errors
+    /// When it could not be landed; it stays in the log.
+    pub async fn close(self) -> Result<(), String> {
+        let Some(running) = self.running else { return Ok(()) };
+        // A worker that has ended by itself does not listen any more.
+        let _ = running.stop.send(true);
+        let landed = running.land.await.unwrap_or_else(|_| Err("a land worker has panicked".into()));
+        running.events.log.close().await;
+        landed
+    }
+}

@@ -1,0 +1,119 @@
+//! What lies on the disk, opened: keys, vault, catalog, registry; and, where they take part, log and files.
+use super::{DataDir, StartError};
+use crate::config::Config;
+use event_log::{
+    EventLog,
+    embedded::{EmbeddedLog, Options},
+};
+use keys::{FileKms, Keyring, KeyringOptions, Vault, VaultOptions};
+use object_store::local::LocalFileSystem;
+use schemas::{
+    clock::{SharedClock, SharedEntropy, SystemClock, SystemEntropy},
+    log::Slot,
+};
+use std::sync::Arc;
+use warehouse::{
+    catalog::{Catalog, SqlCatalog, SqlCatalogOptions},
+    duplicates::Duplicates,
+    file::{Durability, Files, FilesOptions},
+    registry::{Registry, RegistryOptions},
+};
+
+/// Memory for decrypted footers, and for the ids of files that the duplicate check asked.
+const FOOTER_CACHE_BYTES: u64 = 64 << 20;
+const ID_CACHE_BYTES: u64 = 32 << 20;
+
+/// Who exists, and the keys.
+pub struct Stores {
+    pub clock: SharedClock,
+    pub entropy: SharedEntropy,
+    pub keyring: Keyring,
+    pub vault: Vault,
+    pub catalog: Arc<SqlCatalog>,
+    pub registry: Registry,
+}
+
+/// The events.
+#[derive(Clone)]
+pub struct Events {
+    pub log: Arc<EmbeddedLog>,
+    pub files: Files,
+    pub duplicates: Duplicates,
+}
+
+impl Stores {
+    /// Opens, and makes what is missing.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn open(config: &Config, directory: &DataDir) -> Result<Self, StartError> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let entropy: SharedEntropy = Arc::new(SystemEntropy);
+        let kms = FileKms::open(&directory.directory("keys")?, entropy.clone()).map_err(StartError::part)?;
+        let keyring = Keyring::open(KeyringOptions {
+            database: directory.file("keys.db"),
+            kms: kms.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        });
+        let keyring = keyring.await.map_err(StartError::part)?;
+        let vault = Vault::open(VaultOptions {
+            database: directory.file("vault.db"),
+            kms,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        });
+        let vault = vault.await.map_err(StartError::part)?;
+        let catalog = SqlCatalogOptions { database: directory.file("catalog.db"), clock: clock.clone() };
+        let catalog = SqlCatalog::open(catalog).await.map_err(StartError::part)?;
+        // A workspace must not be put into a slot that the log does not have.
+        let bound = catalog.snapshots().await.map_err(StartError::part)?.len();
+        if bound != 0 && bound != config.log.slots as usize {
+            return Err(StartError::Part(format!(
+                "the data directory was made with log.slots = {bound}, which cannot be changed to {}",
+                config.log.slots
+            )));
+        }
+        let registry = Registry::open(RegistryOptions {
+            catalog: catalog.clone(),
+            keyring: keyring.clone(),
+            slots: config.log.slots,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        });
+        let registry = registry.await.map_err(StartError::part)?;
+        Ok(Self { clock, entropy, keyring, vault, catalog, registry })
+    }
+
+    /// Opens log and files beside them.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn open_events(&self, config: &Config, directory: &DataDir) -> Result<Events, StartError> {
+        let options = Options {
+            segment_bytes: config.log.segment_bytes.0,
+            max_total_bytes: config.log.max_bytes.0,
+            ..Options::new(directory.directory("log")?, config.log.slots, self.clock.clone(), self.entropy.clone())
+        };
+        let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(options)).await.map_err(StartError::part)?;
+        let log = opened.map_err(StartError::part)?;
+        self.catalog.bind_log(log.epoch(), log.slots()).await.map_err(StartError::part)?;
+        let root = directory.directory("store")?;
+        let store = LocalFileSystem::new_with_prefix(&root).map_err(StartError::part)?;
+        let files = Files::new(FilesOptions {
+            store: Arc::new(store),
+            durability: Durability::Local(root),
+            keyring: self.keyring.clone(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            footer_cache_bytes: FOOTER_CACHE_BYTES,
+        });
+        let duplicates = Duplicates::new(files.clone(), self.catalog.clone(), ID_CACHE_BYTES);
+        Ok(Events { log, files, duplicates })
+    }
+}
+
+/// Every slot of a log.
+pub fn slots(log: &dyn EventLog) -> impl Iterator<Item = Slot> + use<> {
+    (0..log.slots()).map(Slot)
+}
