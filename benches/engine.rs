@@ -56,7 +56,8 @@ fn state(n: u64, now: Millis) -> ConversationState {
     let at = Millis(now.0 - i64::try_from(n % 20_000_000).expect("small") * 1000);
     let mut event = message(u32::try_from(n).expect("small"), 0, at);
     event.conversation = Some(id(n));
-    let mut state = ConversationState::new(id(n), ConnectionId([u8::try_from(n % 20).expect("small"); 16]), Platform::Line);
+    let mut state =
+        ConversationState::new(id(n), ConnectionId([u8::try_from(n % 20).expect("small"); 16]), Platform::Line);
     state.fold(&event);
     state.version = Offset(1);
     state
@@ -172,8 +173,7 @@ async fn main() {
     measure("inbox page, one connection of 20", 1000, |_| page(rare())).await;
     let none = || InboxFilter { assignee: Some(AssigneeFilter::Agent("nobody".into())), ..InboxFilter::default() };
     measure("inbox page, a filter that nothing meets", 1000, |_| page(none())).await;
-    let unread =
-        || InboxFilter { status: Some(ShownStatus::Open), unread: Some(true), ..InboxFilter::default() };
+    let unread = || InboxFilter { status: Some(ShownStatus::Open), unread: Some(true), ..InboxFilter::default() };
     measure("inbox page, open and unread", 1000, |_| page(unread())).await;
     let counts = |filter: InboxFilter| async move {
         std::hint::black_box(engine.counts(inbox, &filter).await.expect("counts").total);

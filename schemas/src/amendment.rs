@@ -113,7 +113,8 @@ impl Amendments {
         if let Some(amends) = &row.event.amends {
             if let Some(amended) = self.0.get(&amends.message)
                 && matches!(amends.change, Change::Edit { .. })
-                && (amended.unsent_at.is_some() || amended.edit.as_ref().is_some_and(|e| e.key != row.event.order_key()))
+                && (amended.unsent_at.is_some()
+                    || amended.edit.as_ref().is_some_and(|e| e.key != row.event.order_key()))
             {
                 row.blank();
             }

@@ -1,7 +1,13 @@
 //! Where time and randomness come from. Everything else takes a [`Clock`] or an [`Entropy`], so that tests decide.
 use crate::time::Millis;
-use rand::{SeedableRng, TryRng, rngs::{StdRng, SysRng}};
-use std::sync::{Arc, Mutex, PoisonError, atomic::{AtomicI64, Ordering}};
+use rand::{
+    SeedableRng, TryRng,
+    rngs::{StdRng, SysRng},
+};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicI64, Ordering},
+};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {

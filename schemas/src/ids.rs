@@ -158,7 +158,9 @@ mod tests {
 
     #[test]
     fn only_32_lower_case_hex_characters_are_an_id() {
-        for bad in ["", "0", &"0".repeat(31), &"0".repeat(33), &"A".repeat(32), &"g".repeat(32), "é".repeat(16).as_str()] {
+        for bad in
+            ["", "0", &"0".repeat(31), &"0".repeat(33), &"A".repeat(32), &"g".repeat(32), "é".repeat(16).as_str()]
+        {
             assert_eq!(bad.parse::<WorkspaceId>(), Err(InvalidId), "{bad:?}");
         }
     }

@@ -5,10 +5,7 @@ use crate::{
     node::Desk,
 };
 use ::ingest::webhooks::CHANNEL_SECRET;
-use schemas::{
-    ids::ConnectionId,
-    kind::Platform,
-};
+use schemas::{ids::ConnectionId, kind::Platform};
 use serde_json::json;
 use warehouse::registry::RegistryError;
 
@@ -101,7 +98,9 @@ pub(super) async fn rotate_secret(
     let found = desk.registry.view().connections.get(&connection).cloned();
     let found = found.filter(|found| found.active).ok_or(RegistryError::NotFound("connection"))?;
     if found.platform != Platform::Line {
-        return Err(CommandError::usage("only LINE connections have a secret of their own; an app's is a file setting"));
+        return Err(CommandError::usage(
+            "only LINE connections have a secret of their own; an app's is a file setting",
+        ));
     }
     desk.vault.rotate(connection, CHANNEL_SECRET, secret.expose(), true).await?;
     Ok(json!({ "connection": connection }).into())

@@ -42,7 +42,8 @@ pub(super) async fn replay(desk: &Desk, letters: &Letters) -> Result<Outcome, Co
         let accepted = taken.map_err(CommandError::failed)?;
         records += accepted.records;
         still += accepted.dead_letters.len();
-        position = accepted.positions.into_iter().find(|(of, _)| *of == workspace).map(|(_, p)| p.to_string()).or(position);
+        position =
+            accepted.positions.into_iter().find(|(of, _)| *of == workspace).map(|(_, p)| p.to_string()).or(position);
     }
     // Visible when the answer comes, as a write that is read back.
     desk.flush().await?;

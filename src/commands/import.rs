@@ -19,11 +19,12 @@ pub(super) async fn import(
     // Not bounded by itself: the import is not polled while a line goes out, so that no more wait than one read holds.
     let (bad, mut told) = mpsc::unbounded_channel();
     let run = async move {
-        importer.run(workspace, input, move |line, why| {
-            // Only fails when the operator is gone; then the answer fails too.
-            let _ = bad.send(format!("line {line}: {why}"));
-        })
-        .await
+        importer
+            .run(workspace, input, move |line, why| {
+                // Only fails when the operator is gone; then the answer fails too.
+                let _ = bad.send(format!("line {line}: {why}"));
+            })
+            .await
     };
     let mut run = std::pin::pin!(run);
     let mut result = None;

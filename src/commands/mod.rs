@@ -55,7 +55,11 @@ async fn workspace(desk: &Desk, text: &str) -> Result<WorkspaceId, CommandError>
     desk.registry.refresh().await?;
     let view = desk.registry.view();
     if let Ok(id) = text.parse::<WorkspaceId>() {
-        return if view.workspaces.contains_key(&id) { Ok(id) } else { Err(RegistryError::NotFound("workspace").into()) };
+        return if view.workspaces.contains_key(&id) {
+            Ok(id)
+        } else {
+            Err(RegistryError::NotFound("workspace").into())
+        };
     }
     if text == "system" {
         return Ok(WorkspaceId::SYSTEM);

@@ -48,8 +48,11 @@ impl Config {
         if self.limits.header_bytes.0 < 8 << 10 {
             return fail("limits.header_bytes is at least 8KiB");
         }
-        if self.limits.connections == 0 || self.limits.streams == 0 || self.limits.read_timeout.0.is_zero() {
-            return fail("limits.connections, limits.streams and limits.read_timeout are above zero");
+        if self.limits.connections == 0 || self.limits.streams == 0 || self.limits.requests_per_key == 0 {
+            return fail("limits.connections, limits.streams and limits.requests_per_key are above zero");
+        }
+        if self.limits.read_timeout.0.is_zero() {
+            return fail("limits.read_timeout is above zero");
         }
         if self.logging.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
             return fail("logging.level is error, warn, info, debug or trace");

@@ -64,7 +64,9 @@ fn refuse_unknown(table: &Table) -> Result<(), ConfigError> {
         Some((key, Some(nearest))) => {
             Err(ConfigError::new(format!("there is no setting `{key}`; did you mean `{nearest}`?")))
         }
-        Some((key, None)) => Err(ConfigError::new(format!("there is no setting `{key}`; `chatmai config` lists them all"))),
+        Some((key, None)) => {
+            Err(ConfigError::new(format!("there is no setting `{key}`; `chatmai config` lists them all")))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub use load::{Sources, load};
 pub use secret::Secret;
 pub use sections::{Facebook, Jobs, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls};
 pub use show::to_toml;
-pub use units::{Size, Span};
+pub use units::Size;
 pub use values::{AppId, LogFormat, SecretFiles};
 
 use section::{Field, Section};

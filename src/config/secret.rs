@@ -16,11 +16,6 @@ impl Secret {
         &self.0
     }
 
-    /// A secret of these bytes.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-
     /// Reads a secret file; one newline at its end, as editors leave it, is not part of the secret.
     ///
     /// # Errors
@@ -78,6 +73,6 @@ mod tests {
             assert!(Secret::read(&file).is_err());
         }
         assert!(Secret::read(&dir.path().join("none")).is_err());
-        assert_eq!(format!("{:?}", Secret::new(b"abc".to_vec())), "***");
+        assert_eq!(format!("{:?}", Secret(b"abc".to_vec())), "***");
     }
 }

@@ -105,8 +105,10 @@ section! {
         /// App ids of other apps in which people write; an echo of any other app counts as a bot's.
         human_app_ids: Vec<AppId> = Vec::new(), e.g. "[\"112233445566778\"]";
         /// Path of a file with the app secret, which signs webhooks; a list of two during its rotation.
+        /// Read at start.
         app_secret_file: SecretFiles = SecretFiles::default(), e.g. "\"/run/secrets/facebook-app-secret\"";
         /// Path of a file with the verify token of the webhook set-up; a list of two during its rotation.
+        /// Read at start.
         verify_token_file: SecretFiles = SecretFiles::default(), e.g. "\"/run/secrets/facebook-verify-token\"";
     }
 }
@@ -124,6 +126,12 @@ section! {
         connections: usize = 1024, e.g. "4096";
         /// Number of requests that one HTTP/2 connection may have running.
         streams: u32 = 256, e.g. "100";
+        /// Webhook posts a second for one connection of a workspace; beyond it the answer is 429. 0 is no limit.
+        posts_per_connection: u32 = 20_000, e.g. "500";
+        /// Webhook posts a second from one client address; beyond it the answer is 429. 0 is no limit.
+        posts_per_address: u32 = 20_000, e.g. "2000";
+        /// API requests a second with one key; beyond it the answer is 429. At least 1.
+        requests_per_key: u32 = 2000, e.g. "50";
     }
 }
 

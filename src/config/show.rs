@@ -128,7 +128,8 @@ mod tests {
         let mut config = Config::default();
         config.platforms.facebook.app_secret_file = SecretFiles(vec![file]);
         let secrets = Secret::read_all(&config.platforms.facebook.app_secret_file).unwrap();
-        let printed = format!("{} {config:?} {secrets:?} {}", to_toml(&config).unwrap(), serde_json::to_string(&config).unwrap());
+        let printed =
+            format!("{} {config:?} {secrets:?} {}", to_toml(&config).unwrap(), serde_json::to_string(&config).unwrap());
         assert_eq!(secrets[0].expose(), b"hunter2");
         assert!(!printed.contains("hunter2"));
     }

@@ -40,7 +40,7 @@ pub async fn run(
             Ok(directory) => return alone(config, directory, command, input, replies).await,
             // It holds the lock and has no socket: it starts, or stops, or works on a command of its own.
             Err(StartError::InUse { .. }) if began.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
-            Err(error) => return Err(CommandError { usage: error.is_usage(), ..CommandError::failed(error) }),
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -52,8 +52,7 @@ async fn alone(
     input: &mut (impl AsyncBufRead + Unpin + Send),
     replies: &mut impl Replies,
 ) -> Result<Outcome, CommandError> {
-    let solo = Solo::open(config, directory, command.needs_pipeline()).await;
-    let solo = solo.map_err(|error| CommandError { usage: error.is_usage(), ..CommandError::failed(error) })?;
+    let solo = Solo::open(config, directory, command.needs_pipeline()).await?;
     let result = commands::execute(solo.desk(), command, input, replies).await;
     let closed = solo.close().await.map_err(CommandError::failed);
     let outcome = result?;
@@ -79,7 +78,8 @@ async fn by_socket(
         loop {
             match frames::read::<Reply>(&mut answers).await? {
                 Some(Reply::Done { value, clean }) => return Ok(Ok(Outcome { value, clean })),
-                Some(Reply::Failed { why, usage }) => return Ok(Err(CommandError { usage, ..CommandError::failed(why) })),
+                Some(Reply::Failed { why, usage: true }) => return Ok(Err(CommandError::usage(why))),
+                Some(Reply::Failed { why, usage: false }) => return Ok(Err(CommandError::failed(why))),
                 Some(reply) => replies.take(reply).await?,
                 None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the running process has ended")),
             }
@@ -96,6 +96,8 @@ async fn by_socket(
     };
     match (answered, sent) {
         (Ok(result), _) => result,
-        (Err(_), Some(Err(error))) | (Err(error), _) => Err(CommandError::failed(format!("the control socket: {error}"))),
+        (Err(_), Some(Err(error))) | (Err(error), _) => {
+            Err(CommandError::failed(format!("the control socket: {error}")))
+        }
     }
 }

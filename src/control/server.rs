@@ -6,19 +6,18 @@ use super::{
     socket,
 };
 use crate::{commands, node::Desk};
-use std::{future::Future, io, path::Path, sync::Arc};
+use std::{future::Future, io, path::Path, sync::Arc, time::Duration};
 use tokio::{
     io::BufReader,
-    net::{
-        UnixListener, UnixStream,
-        unix::OwnedWriteHalf,
-    },
+    net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
     sync::Semaphore,
     task::JoinSet,
 };
 
 /// Commands that run at once; further ones wait.
 const AT_ONCE: usize = 16;
+/// How long those that run when the process stops may still take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Listens for commands.
 pub struct Control {
@@ -35,7 +34,7 @@ impl Control {
         Ok(Self { listener: socket::listen(directory)?, desk })
     }
 
-    /// Serves until `stop` ends; then ends what still runs after it. An import that is cut off has appended what it
+    /// Serves until `stop` ends; then cuts off what needs much longer. An import that is cut off has appended what it
     /// said, and running it again drops the copies.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), String> {
         let room = Arc::new(Semaphore::new(AT_ONCE));
@@ -59,12 +58,15 @@ impl Control {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the control socket accepts nothing now");
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
         }
         drop(self.listener);
-        running.shutdown().await;
+        let rest = async { while running.join_next().await.is_some() {} };
+        if tokio::time::timeout(PATIENCE, rest).await.is_err() {
+            running.shutdown().await;
+        }
         Ok(())
     }
 }

@@ -1,3 +1,188 @@
-pub mod check;
-pub mod payload;
-pub mod traffic;
+//! `chatmai demo`: a whole instance, realistic traffic as signed webhooks over HTTPS against it, and a verdict from
+//! outside: what was sent is compared with what can be read, as multisets.
+mod check;
+mod client;
+mod freshness;
+mod payload;
+mod place;
+mod play;
+mod readback;
+mod report;
+mod stage;
+mod traffic;
+
+use crate::{
+    cli,
+    config::Config,
+    control::CommandError,
+    node::{DataDir, Node, asked},
+    output, process,
+};
+use check::Verdict;
+use client::Server;
+use freshness::Freshness;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use place::DemoDir;
+use report::{Percentiles, Report};
+use schemas::clock::{Clock, SystemClock};
+use serde_json::Value;
+use stage::Stage;
+use std::{
+    io::IsTerminal,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+use traffic::{Cast, Traffic};
+
+/// How long messages may take to appear that were acknowledged last.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Plays the demo. `has_directory`: one was asked for, and stays.
+///
+/// # Errors
+/// When something fails that is not the verdict.
+pub async fn run(
+    config: Config,
+    options: cli::Demo,
+    has_directory: bool,
+    json: bool,
+) -> Result<ExitCode, CommandError> {
+    let began = Instant::now();
+    let cast = Cast::new(options.seed, usize::try_from(options.workspaces).unwrap_or(usize::MAX));
+    let directory = DemoDir::new(has_directory.then_some(config.data_dir.as_path()))?;
+    let config = directory.config(config, &cast)?;
+    let mut signal = std::pin::pin!(asked());
+    let mut node = Node::start(&config, DataDir::lock(directory.path())?).await?;
+    let played = tokio::select! {
+        played = act(&node, &cast, &options, began) => played,
+        _ = &mut signal => Err(CommandError::failed("interrupted")),
+    };
+    let result = match played {
+        Ok(act) => {
+            show(&act, &cast, &node, &options, json)?;
+            if options.keep {
+                describe(&node, &act, &directory);
+                tokio::select! {
+                    heard = signal => drop(heard?),
+                    why = node.failed() => return Err(CommandError::failed(why)),
+                }
+            }
+            Ok(if act.report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Err(error) => Err(error),
+    };
+    node.stop().await.map_err(CommandError::failed)?;
+    result
+}
+
+/// What came of it.
+struct Act {
+    report: Report,
+    stage: Stage,
+    inbox: Vec<Value>,
+}
+
+async fn act(node: &Node, cast: &Cast, options: &cli::Demo, began: Instant) -> Result<Act, CommandError> {
+    let (desk, endpoints) = (node.desk(), node.endpoints());
+    let known = readback::system_letters(desk).await.map_err(CommandError::failed)?;
+    let before = node.totals().await.map_err(CommandError::failed)?;
+    let stage = Stage::set(desk, cast).await?;
+    let ingest = Server::new(&endpoints.ingest, &endpoints.ca_certificate).map_err(CommandError::failed)?;
+    let api = Server::new(&endpoints.api, &endpoints.ca_certificate).map_err(CommandError::failed)?;
+    play::handshake(&ingest, &cast.verify_token).await.map_err(CommandError::failed)?;
+    let freshness = Freshness::default();
+    let streams = freshness.watch(&api, &stage).await.map_err(CommandError::failed)?;
+
+    let progress = progress(options.events);
+    let events = usize::try_from(options.events).unwrap_or(usize::MAX);
+    let traffic = Traffic::new(options.seed, cast.clone(), SystemClock.now(), events);
+    let started = Instant::now();
+    let mut played = play::play(traffic, &ingest, &stage, &freshness, &progress).await.map_err(CommandError::failed)?;
+    let play_s = started.elapsed().as_secs_f64();
+    progress.set_message("waiting for the last messages to appear");
+    let mut fresh = freshness.finish(PATIENCE).await;
+    drop(streams);
+    progress.set_message("committing");
+    node.commit().await.map_err(CommandError::failed)?;
+    progress.set_message("reading everything back");
+    let read = readback::read(&api, &stage).await.map_err(CommandError::failed)?;
+    let dead = readback::dead_letters(desk, &stage, &known).await.map_err(CommandError::failed)?;
+    let inbox = match stage.places.first() {
+        Some(place) => readback::first_page(&api, place).await.map_err(CommandError::failed)?,
+        None => Vec::new(),
+    };
+    progress.finish_and_clear();
+
+    let wanted = &played.expectation;
+    // Missing in any of the ways to read is lost, twice in any of them is doubled.
+    let verdict = Verdict::of(&wanted.events(), &read.events)
+        .and(Verdict::of(&wanted.messages(), &read.messages))
+        .and(Verdict::of(&wanted.dead_letters(), &dead));
+    let (files, bytes) = node.data_files().await.map_err(CommandError::failed)?;
+    let mut responses = read.first_responses;
+    let report = Report {
+        sent: wanted.sent(),
+        refused: played.refused,
+        totals: node.totals().await.map_err(CommandError::failed)?.since(before),
+        verdict,
+        conversations: read.conversations,
+        webhook: Percentiles::of(&mut played.answers),
+        freshness: Percentiles::of(&mut fresh),
+        first_response_ms: Percentiles::of(&mut responses).map(|of| of.p50),
+        files,
+        bytes,
+        peak_rss: process::peak_rss_bytes(),
+        play_s,
+        elapsed_s: began.elapsed().as_secs_f64(),
+    };
+    Ok(Act { report, stage, inbox })
+}
+
+fn progress(events: u64) -> ProgressBar {
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(events), target);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} events, {per_sec} {msg}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Prints result and inbox; with `--json` they are words, and the object comes last.
+fn show(act: &Act, cast: &Cast, node: &Node, options: &cli::Demo, json: bool) -> Result<(), CommandError> {
+    let mut text = act.report.table();
+    if let Some(shop) = cast.shops.first() {
+        text += &format!("\n\nInbox of {}\n{}", shop.name, report::inbox(&act.inbox, shop.time_zone));
+    }
+    if !json {
+        return Ok(output::line(&text)?);
+    }
+    eprintln!("{text}");
+    let mut object = act.report.json();
+    if options.keep {
+        let endpoints = node.endpoints();
+        object["ingest"] = endpoints.ingest.clone().into();
+        object["api"] = endpoints.api.clone().into();
+        object["operations"] = endpoints.operations.clone().into();
+        object["ca_certificate"] = endpoints.ca_certificate.to_string_lossy().into();
+        object["key"] = act.stage.places.first().map(|place| place.key.clone()).into();
+    }
+    Ok(output::json(&object)?)
+}
+
+/// Says what can be looked at while it stays up.
+fn describe(node: &Node, act: &Act, directory: &DemoDir) {
+    let endpoints = node.endpoints();
+    let (ca, key) =
+        (endpoints.ca_certificate.display(), act.stage.places.first().map_or("", |place| place.key.as_str()));
+    let fate = if directory.is_temporary() { ", removed at the end" } else { "" };
+    eprintln!("\nStaying up; end it with Ctrl-C.");
+    eprintln!("  webhooks    {}", endpoints.ingest);
+    eprintln!("  API         {}", endpoints.api);
+    eprintln!("  operations  {}", endpoints.operations);
+    eprintln!("  CA          {ca}");
+    eprintln!("  API key     {key}");
+    eprintln!("  data        {}{fate}", directory.path().display());
+    eprintln!("\n  curl --cacert {ca} -H 'Authorization: Bearer {key}' '{}/v1/conversations?limit=5'", endpoints.api);
+}

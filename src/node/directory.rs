@@ -27,12 +27,13 @@ impl DataDir {
     /// [`StartError::InUse`], [`StartError::Newer`], [`StartError::Foreign`], [`StartError::File`]; nothing was changed
     /// then, but for the directory itself.
     pub fn lock(path: &Path) -> Result<Self, StartError> {
-        make(path)?;
+        create(path)?;
         // Other parts, and outsiders by `endpoints.json`, get a path that holds from any working directory.
         let path = path.canonicalize().map_err(StartError::file(path))?;
         if is_foreign(&path)? {
             return Err(StartError::Foreign(path));
         }
+        close(&path)?;
         let file = path.join(LOCK_FILE);
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&file);
         let mut lock = opened.map_err(StartError::file(&file))?;
@@ -64,13 +65,18 @@ impl DataDir {
     /// [`StartError::File`].
     pub fn directory(&self, name: &str) -> Result<PathBuf, StartError> {
         let path = self.path.join(name);
-        make(&path)?;
+        create(&path)?;
+        close(&path)?;
         Ok(path)
     }
 }
 
-fn make(path: &Path) -> Result<(), StartError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StartError::file(path))?;
+fn create(path: &Path) -> Result<(), StartError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StartError::file(path))
+}
+
+/// Lets nobody but the owner in, also where somebody made it before.
+fn close(path: &Path) -> Result<(), StartError> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(StartError::file(path))
 }
 
@@ -141,7 +147,10 @@ mod tests {
         let held = DataDir::lock(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         let error = DataDir::lock(&path).unwrap_err();
-        assert!(matches!(&error, StartError::InUse { holder, .. } if *holder == std::process::id().to_string()), "{error}");
+        assert!(
+            matches!(&error, StartError::InUse { holder, .. } if *holder == std::process::id().to_string()),
+            "{error}"
+        );
         drop(held);
         let again = DataDir::lock(&path).unwrap();
         assert!(again.directory("keys").unwrap().is_dir());
@@ -151,8 +160,10 @@ mod tests {
     fn newer_formats_and_other_peoples_directories_are_refused_untouched() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("thesis.tex"), "x").unwrap();
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(DataDir::lock(root.path()), Err(StartError::Foreign(_))));
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+        assert_eq!(fs::metadata(root.path()).unwrap().permissions().mode() & 0o777, 0o755);
         let path = root.path().join("data");
         drop(DataDir::lock(&path).unwrap());
         fs::write(path.join("format"), "2\n").unwrap();

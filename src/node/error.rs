@@ -1,5 +1,5 @@
 //! Why a process does not start, or does not go on.
-use crate::config::ConfigError;
+use crate::{config::ConfigError, control::CommandError};
 use std::{io, path::PathBuf};
 
 /// Why a process does not start.
@@ -60,5 +60,11 @@ impl StartError {
     /// True when the operator has to change what was asked for: exit code 2.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Config(_) | Self::Foreign(_))
+    }
+}
+
+impl From<StartError> for CommandError {
+    fn from(error: StartError) -> Self {
+        if error.is_usage() { Self::usage(error) } else { Self::failed(error) }
     }
 }

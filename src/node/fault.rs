@@ -29,19 +29,18 @@ fn parse(text: &str) -> Option<(&str, u32)> {
         Some((point, times)) => (point, times.parse().ok().filter(|times| *times > 0)?),
         None => (text, 1),
     };
-    is_point(point).then_some((point, times))
-}
-
-/// True for a place that exists.
-pub fn is_point(point: &str) -> bool {
-    POINTS.contains(&point)
+    POINTS.contains(&point).then_some((point, times))
 }
 
 /// The faults of a setting.
 pub(super) fn faults(setting: Option<&str>) -> Result<SharedFaults, StartError> {
     let Some(text) = setting else { return Ok(Arc::new(NoFaults)) };
     let Some((point, times)) = parse(text) else {
-        return Err(ConfigError::new(format!("testing.fault is one of {}; `#2` dies the second time", POINTS.join(", "))).into());
+        return Err(ConfigError::new(format!(
+            "testing.fault is one of {}; `#2` dies the second time",
+            POINTS.join(", ")
+        ))
+        .into());
     };
     tracing::warn!(point, times, "this process is going to kill itself");
     Ok(Arc::new(DieAt { point: point.to_owned(), left: AtomicU32::new(times) }))

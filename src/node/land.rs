@@ -1,13 +1,14 @@
 //! The jobs between log and files, in a task that can be asked to land at once.
 use super::{
     StartError, fault,
+    stop::turned,
     stores::{Events, Stores},
 };
 use crate::config::Config;
-use schemas::{clock::random, ids::hex, log::Slot};
+use schemas::log::Slot;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
-use transform::{JobSettings, Jobs, LandSettings, TransformHandle, TransformOptions};
+use transform::{JobSettings, Jobs, LandSettings, TransformError, TransformHandle, TransformOptions};
 
 type Request = oneshot::Sender<Result<(), String>>;
 
@@ -32,7 +33,6 @@ pub fn start(
     committed: Arc<dyn Fn(Slot) + Send + Sync>,
     metrics: &mut prometheus_client::registry::Registry,
 ) -> Result<(Land, LandTask), StartError> {
-    let name: [u8; 8] = random(&*stores.entropy).map_err(StartError::part)?;
     let options = TransformOptions {
         log: events.log.clone(),
         keyring: stores.keyring.clone(),
@@ -41,9 +41,9 @@ pub fn start(
         duplicates: events.duplicates.clone(),
         registry: stores.registry.clone(),
         clock: stores.clock.clone(),
-        // Leases of a dead process on this directory are taken over at once only by their own holder's name, and the
-        // directory's lock says that there is no other process.
-        holder: format!("{}-{}", std::process::id(), hex(&name)),
+        // The directory's lock says that there is one process. So the leases of one that was killed are this one's own,
+        // and no job has to wait until they run out.
+        holder: "holder-of-the-directory".into(),
         land: LandSettings {
             max_age: config.land.max_age.0,
             max_rows: config.land.max_rows,
@@ -83,10 +83,10 @@ impl LandTask {
     ///
     /// # Errors
     /// When a worker ends by itself.
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>, patience: Duration) -> Result<(), String> {
+    pub async fn run(mut self, stop: watch::Receiver<bool>, patience: Duration) -> Result<(), String> {
         loop {
             tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = turned(stop.clone()) => break,
                 error = self.handle.failed() => return Err(error.to_string()),
                 Some(request) = self.requests.recv() => {
                     // The asker may have left.
@@ -95,9 +95,19 @@ impl LandTask {
             }
         }
         match tokio::time::timeout(patience, self.handle.shutdown()).await {
-            Ok(ended) => ended.map_err(|error| error.to_string()),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(TransformError::Unavailable(why))) => {
+                tracing::warn!(
+                    why,
+                    "not everything could be landed; it is in the log, and the next start goes on from there"
+                );
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error.to_string()),
             Err(_) => {
-                tracing::warn!("not everything was landed in time; it is in the log, and the next start goes on from there");
+                tracing::warn!(
+                    "not everything was landed in time; it is in the log, and the next start goes on from there"
+                );
                 Ok(())
             }
         }

@@ -21,6 +21,7 @@ pub use desk::Desk;
 pub use directory::DataDir;
 pub use endpoints::Endpoints;
 pub use error::StartError;
-pub use fault::is_point;
+pub use metrics::Totals;
 pub use run::Node;
 pub use solo::Solo;
+pub use stop::asked;

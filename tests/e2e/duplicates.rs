@@ -1,8 +1,6 @@
 //! A platform delivers again after minutes, days and restarts; there is one row, whatever it does.
-use crate::harness::{
-    compare::settle, facebook, line, metrics::Totals, now, wait_until,
-    world::World,
-};
+use crate::harness::{compare::settle, facebook, line, metrics::Totals, now, wait_until, world::World};
+use std::slice;
 
 #[test]
 fn the_same_event_a_thousand_times_also_across_restarts_is_one_row() {
@@ -10,7 +8,7 @@ fn the_same_event_a_thousand_times_also_across_restarts_is_one_row() {
     let shop = world.workspace("Shop");
     let account = world.line(&shop, "Account");
     let event = line::text("100", &line::user(1), "once", now() - 120_000);
-    let (first, again) = (account.body(&[event.clone()]), account.body(&[line::redelivery(&event)]));
+    let (first, again) = (account.body(slice::from_ref(&event)), account.body(&[line::redelivery(&event)]));
     for round in 0..5 {
         for n in 0..200 {
             let body = if n == 0 && round == 0 { &first } else { &again };
@@ -85,12 +83,13 @@ fn a_copy_is_not_seen_twice_while_one_is_in_a_file_and_one_in_the_log() {
     let shop = world.workspace("Shop");
     let account = world.line(&shop, "Account");
     let event = line::text("1", &line::user(1), "once", now() - 60_000);
-    account.send(world.endpoints(), &[event.clone()]);
+    account.send(world.endpoints(), slice::from_ref(&event));
     world.node.term();
     world.node.set("land.max_age", "1d");
     world.node.start();
     let before = Totals::read(world.endpoints());
-    account.send(world.endpoints(), &[line::redelivery(&event), line::text("2", &line::user(1), "new", now() - 50_000)]);
+    account
+        .send(world.endpoints(), &[line::redelivery(&event), line::text("2", &line::user(1), "new", now() - 50_000)]);
     let api = world.api(&shop);
     wait_until("the new message", || api.find("2").len() == 1);
     assert_eq!(api.find("1").len(), 1);

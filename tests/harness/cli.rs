@@ -29,7 +29,10 @@ impl Outcome {
         let lists = last.as_object().map(|object| object.values().filter_map(Value::as_array).collect::<Vec<_>>());
         match lists.as_deref() {
             Some([list]) => (*list).clone(),
-            _ => self.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
+            _ => {
+                let lines = self.stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+                lines.filter(|line| line.get("id").is_some()).collect()
+            }
         }
     }
 }

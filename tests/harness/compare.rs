@@ -130,7 +130,9 @@ fn check_messages(api: &Api, events: &[Value], ledger: &Ledger, difference: &mut
         match messages.remove(&key) {
             None => difference.lost.push(format!("an event, but in no conversation: {key:?}")),
             Some(message) if message["text"] != event["body"]["text"] => {
-                difference.wrong.push(format!("two texts of {key:?}: {} and {}", message["text"], event["body"]["text"]));
+                difference
+                    .wrong
+                    .push(format!("two texts of {key:?}: {} and {}", message["text"], event["body"]["text"]));
             }
             Some(message) => check_text(event, &message, ledger, difference),
         }
@@ -170,9 +172,8 @@ fn check_dead_letters(world: &World, workspaces: &[Workspace], ledger: &Ledger, 
         let letters = world.dead_letters(&workspace.id);
         all += letters.len();
         let ids: HashSet<String> = letters.iter().map(|letter| letter["id"].to_string()).collect();
-        let of_workspace = |entry: &&Entry| {
-            entry.element.workspace == n && matches!(entry.element.fact, Fact::Dead { .. })
-        };
+        let of_workspace =
+            |entry: &&Entry| entry.element.workspace == n && matches!(entry.element.fact, Fact::Dead { .. });
         let sent = ledger.entries.values().filter(of_workspace).count();
         let acknowledged = ledger.entries.values().filter(of_workspace).filter(|entry| entry.acknowledged).count();
         if ids.len() < acknowledged {

@@ -109,12 +109,6 @@ impl Ledger {
         }
     }
 
-    /// Notes elements that are certain, as those of an import that went through.
-    pub fn certain(&mut self, elements: &[Element]) {
-        self.sending(elements);
-        self.acknowledged(elements);
-    }
-
     /// Distinct elements that were acknowledged.
     pub fn distinct(&self) -> usize {
         self.entries.values().filter(|entry| entry.acknowledged).count()
@@ -155,7 +149,8 @@ impl Ledger {
                 Fact::Edit { text, .. } => Some(text.clone()),
                 _ => None,
             }));
-            texts.extend(versions.into_iter().filter(|v| expected.unsent == Unsent::Yes || !expected.texts.contains(v)));
+            texts
+                .extend(versions.into_iter().filter(|v| expected.unsent == Unsent::Yes || !expected.texts.contains(v)));
         }
         texts
     }

@@ -33,7 +33,7 @@ impl Account {
 
 /// The id of an event; copies of an event have the same time and kind, others do not in these tests.
 fn event_id(kind: &str, at: i64) -> String {
-    format!("01{:X}{:022}", kind.len() % 16, at)[..26].to_owned()
+    format!("01{:X}{:023}", kind.len() % 16, at)[..26].to_owned()
 }
 
 /// An event of any type by a user.

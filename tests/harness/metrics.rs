@@ -1,5 +1,5 @@
 //! `/metrics` as an operator reads it.
-use super::{node::Endpoints, client::Client};
+use super::{client::Client, node::Endpoints};
 use std::collections::BTreeMap;
 
 /// Every sample, by its name with labels as written.
@@ -8,7 +8,10 @@ pub fn samples(endpoints: &Endpoints) -> BTreeMap<String, f64> {
     assert_eq!(answer.status, 200);
     let text = answer.text();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.rsplit_once(' ')).filter_map(|(name, n)| Some((name.to_owned(), n.parse().ok()?))).collect()
+    lines
+        .filter_map(|line| line.rsplit_once(' '))
+        .filter_map(|(name, n)| Some((name.to_owned(), n.parse().ok()?)))
+        .collect()
 }
 
 /// The sum over all samples of a metric.

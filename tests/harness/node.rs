@@ -41,7 +41,8 @@ pub struct Endpoints {
 impl Endpoints {
     fn read(file: &Path) -> Option<Self> {
         let value: Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
-        let text = |name: &str| value[name].as_str().unwrap_or_else(|| panic!("endpoints.json has no {name}")).to_owned();
+        let text =
+            |name: &str| value[name].as_str().unwrap_or_else(|| panic!("endpoints.json has no {name}")).to_owned();
         let ca = PathBuf::from(text("ca_certificate"));
         let ca = if ca.is_absolute() { ca } else { file.parent()?.parent()?.join(ca) };
         let url = |name: &str| text(name).trim_end_matches('/').to_owned();
@@ -88,15 +89,29 @@ impl Node {
 
     /// Starts, and waits until it listens.
     pub fn start(&mut self) {
+        if let Some(status) = self.try_start() {
+            panic!("`chatmai up` ended with {status} while starting:\n{}", self.log_tail());
+        }
+    }
+
+    /// Starts, and waits until it listens or has ended; then with which status.
+    pub fn try_start(&mut self) -> Option<ExitStatus> {
         self.spawn();
         let file = self.dir.join("endpoints.json");
-        let endpoints = wait_for("endpoints.json after the start", || {
-            if let Some(status) = self.exited() {
-                panic!("`chatmai up` ended with {status} while starting:\n{}", self.log_tail());
-            }
-            Endpoints::read(&file)
+        let started = wait_for("endpoints.json after the start", || match self.exited() {
+            Some(status) => Some(Err(status)),
+            None => Endpoints::read(&file).map(Ok),
         });
-        self.endpoints = Some(endpoints);
+        match started {
+            Ok(endpoints) => {
+                self.endpoints = Some(endpoints);
+                None
+            }
+            Err(status) => {
+                self.child = None;
+                Some(status)
+            }
+        }
     }
 
     /// Starts and does not wait.

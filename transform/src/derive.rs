@@ -8,7 +8,10 @@ use schemas::{
     log::{Offset, Slot},
     partition::{PartitionDay, RetentionClass, Table, cut, day_is_expired},
 };
-use std::{collections::{BTreeMap, HashMap, HashSet}, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 use warehouse::{
     catalog::{DataFile, Lease, Replacement, Snapshot},
     file::{NewFile, ScanFilter},
@@ -120,9 +123,10 @@ async fn derive_workspace(
     let count = by_conversation.len();
     for (conversation, rows) in by_conversation {
         let Some(first) = rows.first() else { continue };
-        let mut state = known.remove(&conversation).map(|(state, _)| state).unwrap_or_else(|| {
-            ConversationState::new(conversation, first.event.connection, first.event.platform)
-        });
+        let mut state = known
+            .remove(&conversation)
+            .map(|(state, _)| state)
+            .unwrap_or_else(|| ConversationState::new(conversation, first.event.connection, first.event.platform));
         for row in &rows {
             state.fold_row(row);
         }
@@ -154,8 +158,7 @@ async fn history(
         .filter(|f| f.table == Table::Events && state.days.iter().any(|d| d.day == f.day))
         .cloned()
         .collect();
-    let filter =
-        ScanFilter { conversations: vec![state.conversation], before: Some(before), ..ScanFilter::default() };
+    let filter = ScanFilter { conversations: vec![state.conversation], before: Some(before), ..ScanFilter::default() };
     states::scan_rows(shared, workspace, &files, &filter).await
 }
 

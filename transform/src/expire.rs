@@ -1,6 +1,10 @@
 //! Days that are wholly past their retention: first their key, so that copies of the files are dark too, then the
 //! catalog's rows, then the objects. Answers were cut at the instant long before. Every step can be done again.
-use crate::{Shared, TransformError, derive::{LEASE, write_states}, states};
+use crate::{
+    Shared, TransformError,
+    derive::{LEASE, write_states},
+    states,
+};
 use schemas::{
     conversation::ConversationState,
     ids::WorkspaceId,

@@ -73,19 +73,32 @@ impl Jobs {
             self.shared.jobs.clone();
         let mut loops = JoinSet::new();
         let jobs = &self;
-        loops.spawn(jobs.clone().every("derive", derive_interval, stopped.clone(), |j| async move {
-            j.derive().await.map(|_| ())
-        }));
+        loops.spawn(
+            jobs.clone().every(
+                "derive",
+                derive_interval,
+                stopped.clone(),
+                |j| async move { j.derive().await.map(|_| ()) },
+            ),
+        );
         loops.spawn(jobs.clone().every("compact", compact_interval, stopped.clone(), |j| async move {
             j.compact(false).await?;
             j.purge().await.map(|_| ())
         }));
-        loops.spawn(jobs.clone().every("expire", expire_interval, stopped.clone(), |j| async move {
-            j.expire().await.map(|_| ())
-        }));
-        loops.spawn(jobs.clone().every("scrub", scrub_interval, stopped, |j| async move {
-            j.scrub().await.map(|_| ())
-        }));
+        loops.spawn(
+            jobs.clone().every(
+                "expire",
+                expire_interval,
+                stopped.clone(),
+                |j| async move { j.expire().await.map(|_| ()) },
+            ),
+        );
+        loops.spawn(jobs.clone().every(
+            "scrub",
+            scrub_interval,
+            stopped,
+            |j| async move { j.scrub().await.map(|_| ()) },
+        ));
         TransformHandle { jobs: self, flushes, stop, workers, loops }
     }
 

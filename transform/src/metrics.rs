@@ -1,7 +1,12 @@
 //! What the jobs count.
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::{Histogram, exponential_buckets}},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
     registry::Registry,
 };
 
@@ -50,7 +55,11 @@ impl Metrics {
             "When land last committed",
             metrics.last_commit_at.clone(),
         );
-        registry.register("chatmai_scrub_orphans", "Objects removed that no catalog row named", metrics.orphans.clone());
+        registry.register(
+            "chatmai_scrub_orphans",
+            "Objects removed that no catalog row named",
+            metrics.orphans.clone(),
+        );
         registry.register("chatmai_scrub_missing", "Live files whose object is missing", metrics.missing.clone());
         metrics
     }

@@ -84,8 +84,7 @@ pub(crate) async fn open_amendments(
     workspace: WorkspaceId,
     files: &[DataFile],
 ) -> Result<(Amendments, Vec<EventRow>), TransformError> {
-    let files: Vec<DataFile> =
-        files.iter().filter(|f| f.table == Table::Events && f.amendments > 0).cloned().collect();
+    let files: Vec<DataFile> = files.iter().filter(|f| f.table == Table::Events && f.amendments > 0).cloned().collect();
     let filter = ScanFilter { amendments: true, ..ScanFilter::default() };
     let rows: Vec<EventRow> =
         scan_rows(shared, workspace, &files, &filter).await?.into_iter().filter(|r| !r.folded).collect();

@@ -1,5 +1,6 @@
 //! Random sequences of everything that can happen, against a model: no gap, no double, and the state that derivation
 //! from scratch gives.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 mod support;
 
 use proptest::prelude::*;
@@ -12,7 +13,10 @@ use schemas::{
     partition::{RetentionClass, cut, day_is_expired},
     time::Millis,
 };
-use std::{collections::{BTreeMap, HashMap}, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 use support::{CONNECTION, House, at, edit, event, message, unsend};
 use transform::TransformHandle;
 use warehouse::{catalog::Outcome, registry::Workspace};
@@ -106,9 +110,8 @@ async fn apply(
     step: Step,
 ) -> TransformHandle {
     let now = house.now();
-    let pick = |model: &Model, index: &prop::sample::Index| {
-        (!model.sent.is_empty()).then(|| index.get(&model.sent).clone())
-    };
+    let pick =
+        |model: &Model, index: &prop::sample::Index| (!model.sent.is_empty()).then(|| index.get(&model.sent).clone());
     match step {
         Step::Message { conversation, back, author } => {
             let when = now - Duration::from_secs(u64::from(back));
@@ -184,8 +187,7 @@ async fn check(house: &House, workspace: &Workspace, model: &Model) -> Result<()
     let shown: Vec<_> = house.rows(workspace.id).await.into_iter().filter(|r| r.event.event_at >= cut).collect();
     let mut ids: Vec<EventId> = shown.iter().map(|r| r.event.id).collect();
     ids.sort();
-    let expected: Vec<EventId> =
-        model.retained.values().filter(|e| e.event_at >= cut).map(|e| e.id).collect();
+    let expected: Vec<EventId> = model.retained.values().filter(|e| e.event_at >= cut).map(|e| e.id).collect();
     prop_assert_eq!(ids, expected);
 
     let mut totals: HashMap<Outcome, u64> = HashMap::new();

@@ -1,4 +1,5 @@
 //! The life of events from the log to their expiry, step by step.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 mod support;
 
 use schemas::{
@@ -117,7 +118,9 @@ async fn derive_brings_states_up_and_late_closes_are_folded_again() {
     let states = house.states(ann.id).await;
     let one = states.values().find(|s| s.conversation.0[0] == 1).expect("a state");
     assert_eq!((one.lifecycle.status, one.message_count()), (Status::Closed { at: seconds(120) }, 3));
-    house.append(&ann, &[message(6, 1, seconds(130)), event(7, 1, seconds(125), Kind::Snooze, AuthorKind::Agent)]).await;
+    house
+        .append(&ann, &[message(6, 1, seconds(130)), event(7, 1, seconds(125), Kind::Snooze, AuthorKind::Agent)])
+        .await;
     transform.flush().await.expect("landed");
     jobs.derive().await.expect("derived");
     let states = house.states(ann.id).await;
@@ -135,7 +138,9 @@ async fn a_day_settles_to_one_file_and_old_content_is_gone_from_the_files() {
     let (kept, edited, gone) = (message(1, 1, seconds(0)), message(2, 1, seconds(1)), message(3, 2, seconds(2)));
     house.append(&ann, &[kept.clone(), unsend(10, &gone, seconds(50)), edited.clone()]).await;
     transform.flush().await.expect("landed");
-    house.append(&ann, &[edit(11, &edited, seconds(60), "second", 2), edit(12, &edited, seconds(61), "first", 1)]).await;
+    house
+        .append(&ann, &[edit(11, &edited, seconds(60), "second", 2), edit(12, &edited, seconds(61), "first", 1)])
+        .await;
     house.append(&ann, &[gone.clone()]).await;
     transform.flush().await.expect("landed");
     jobs.derive().await.expect("derived");
@@ -181,7 +186,15 @@ async fn superseded_states_leave_the_files() {
     let transform = house.start();
     let jobs = transform.jobs();
     for n in 0..5 {
-        house.append(&ann, &[message(n, 1, seconds(i64::from(n))), message(100 + n, u8::try_from(n).expect("small") + 2, seconds(0))]).await;
+        house
+            .append(
+                &ann,
+                &[
+                    message(n, 1, seconds(i64::from(n))),
+                    message(100 + n, u8::try_from(n).expect("small") + 2, seconds(0)),
+                ],
+            )
+            .await;
         transform.flush().await.expect("landed");
         jobs.derive().await.expect("derived");
     }

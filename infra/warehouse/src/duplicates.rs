@@ -63,8 +63,12 @@ impl Candidate {
 
     /// True when a file's rows could hold a copy.
     fn concerns(&self, file: &DataFile) -> bool {
-        file.table == self.table
-            && (self.any_time || (file.min_at - WINDOW <= self.at && self.at <= file.max_at + WINDOW))
+        file.table == self.table && self.concerns_times(file.min_at, file.max_at)
+    }
+
+    /// True when rows of its table between these times could hold a copy.
+    pub fn concerns_times(&self, min_at: Millis, max_at: Millis) -> bool {
+        self.any_time || (min_at - WINDOW <= self.at && self.at <= max_at + WINDOW)
     }
 }
 
@@ -130,7 +134,9 @@ impl Duplicates {
     pub fn new(files: Files, catalog: SharedCatalog, cache_bytes: u64) -> Self {
         let ids = moka::future::Cache::builder()
             .max_capacity(cache_bytes)
-            .weigher(|_, ids: &FileIds| u32::try_from(ids.len() * size_of::<(EventId, Millis)>() + 64).unwrap_or(u32::MAX))
+            .weigher(|_, ids: &FileIds| {
+                u32::try_from(ids.len() * size_of::<(EventId, Millis)>() + 64).unwrap_or(u32::MAX)
+            })
             .build();
         Self { files, catalog, ids }
     }
@@ -143,6 +149,21 @@ impl Duplicates {
     pub async fn in_files(
         &self,
         workspace: WorkspaceId,
+        files: &[DataFile],
+        candidates: &[Candidate],
+    ) -> Result<HashSet<EventId>, DuplicateError> {
+        let mut found = self.copies(files, candidates).await?;
+        let rest: Vec<Candidate> = candidates.iter().filter(|c| !found.contains(&c.id)).copied().collect();
+        found.extend(self.claimed(workspace, &rest).await?);
+        Ok(found)
+    }
+
+    /// Which of the candidates have a copy in the files.
+    ///
+    /// # Errors
+    /// See [`DuplicateError`].
+    pub async fn copies(
+        &self,
         files: &[DataFile],
         candidates: &[Candidate],
     ) -> Result<HashSet<EventId>, DuplicateError> {
@@ -161,12 +182,20 @@ impl Duplicates {
                 }
             }
         }
-        let rest: Vec<EventId> =
-            candidates.iter().filter(|c| c.table == Table::Events && !found.contains(&c.id)).map(|c| c.id).collect();
-        if !rest.is_empty() {
-            found.extend(self.catalog.claimed(workspace, &rest).await?);
-        }
         Ok(found)
+    }
+
+    /// Which of the candidates are among the claimed ids.
+    ///
+    /// # Errors
+    /// See [`DuplicateError`].
+    pub async fn claimed(
+        &self,
+        workspace: WorkspaceId,
+        candidates: &[Candidate],
+    ) -> Result<Vec<EventId>, DuplicateError> {
+        let ids: Vec<EventId> = candidates.iter().filter(|c| c.table == Table::Events).map(|c| c.id).collect();
+        if ids.is_empty() { Ok(Vec::new()) } else { Ok(self.catalog.claimed(workspace, &ids).await?) }
     }
 
     /// True when some file would have to be asked about a candidate; claimed ids are always asked.

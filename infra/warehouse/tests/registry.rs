@@ -1,67 +1,16 @@
-//! The registry: who exists, seen by one process and by another, and what of it lies on the disk.
+//! The registry in one process: what it refuses, keeps and finds, and what of it lies on the disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-use keys::{FileKms, Keyring, KeyringOptions};
+#[path = "suite/process.rs"]
+mod process;
+
+use process::{LINE, conflict, directory, not_found, process, refused};
 use schemas::{
-    clock::{ManualClock, SeededEntropy, SharedEntropy},
     ids::{ApiKeyId, ConnectionId, WorkspaceId},
     kind::Platform,
     log::Slot,
-    time::Millis,
 };
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
-use warehouse::{
-    catalog::{SqlCatalog, SqlCatalogOptions},
-    registry::{Registry, RegistryError, RegistryOptions, Scope},
-};
-
-const NOW: Millis = Millis(1_795_335_330_000);
-const SLOTS: u32 = 4;
-const LINE: &str = "U0123456789abcdef0123456789abcdef";
-
-/// A process: its own handles on the shared files, and its own sequence of random bytes.
-struct Process {
-    registry: Registry,
-    keyring: Keyring,
-    clock: Arc<ManualClock>,
-}
-
-async fn process(directory: &Path) -> Process {
-    static SEED: AtomicU64 = AtomicU64::new(1);
-    let entropy: SharedEntropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed)));
-    let clock = ManualClock::at(NOW);
-    let kms = FileKms::open(&directory.join("kms"), entropy.clone()).expect("a kms");
-    let options =
-        KeyringOptions { database: directory.join("keys.db"), kms, clock: clock.clone(), entropy: entropy.clone() };
-    let keyring = Keyring::open(options).await.expect("a keyring");
-    let options = SqlCatalogOptions { database: directory.join("catalog.db"), clock: clock.clone() };
-    let catalog = SqlCatalog::open(options).await.expect("a catalog");
-    let options = RegistryOptions { catalog, keyring: keyring.clone(), slots: SLOTS, clock: clock.clone(), entropy };
-    let registry = Registry::open(options).await.expect("a registry");
-    Process { registry, keyring, clock }
-}
-
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a directory")
-}
-
-fn conflict<T: std::fmt::Debug>(result: Result<T, RegistryError>) {
-    assert!(matches!(result, Err(RegistryError::Conflict(_))), "{result:?}");
-}
-
-fn refused<T: std::fmt::Debug>(result: Result<T, RegistryError>) {
-    assert!(matches!(result, Err(RegistryError::Refused(_))), "{result:?}");
-}
-
-fn not_found<T: std::fmt::Debug>(result: Result<T, RegistryError>) {
-    assert!(matches!(result, Err(RegistryError::NotFound(_))), "{result:?}");
-}
+use std::collections::HashMap;
+use warehouse::registry::{Registry, Scope};
 
 #[tokio::test]
 async fn the_first_open_makes_system() {
@@ -74,17 +23,6 @@ async fn the_first_open_makes_system() {
         assert_eq!((system.name.as_str(), system.time_zone.as_str(), system.slot), ("system", "UTC", Slot(0)));
         assert!(system.active);
         registry.ping().await.expect("it answers");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_may_open_first() {
-    let directory = directory();
-    // The root keys are the key store's to make; what is raced for here is `system`.
-    FileKms::open(&directory.path().join("kms"), Arc::new(SeededEntropy::new(0))).expect("a kms");
-    let opened = futures::future::join_all((0..4).map(|_| process(directory.path()))).await;
-    for process in opened {
-        assert_eq!(process.registry.view().workspaces[&WorkspaceId::SYSTEM].name, "system");
     }
 }
 
@@ -175,93 +113,6 @@ async fn a_page_is_connected_once_and_a_line_account_once_per_workspace() {
     assert_eq!(reopened.view().pages, registry.view().pages);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_that_two_processes_want_is_one_ones() {
-    let directory = directory();
-    let (one, two) = (process(directory.path()).await.registry, process(directory.path()).await.registry);
-    let shop = one.add_workspace("Shop", "UTC", None).await.expect("added").id;
-    let bar = two.add_workspace("Bar", "UTC", None).await.expect("added").id;
-    for page in ["11", "12", "13", "14"] {
-        let (a, b) = tokio::join!(
-            one.add_connection(shop, Platform::Facebook, "a", Some(page)),
-            two.add_connection(bar, Platform::Facebook, "b", Some(page)),
-        );
-        assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
-        conflict(if a.is_ok() { b } else { a });
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_connection_is_made_once() {
-    let directory = directory();
-    let (one, two) = (process(directory.path()).await.registry, process(directory.path()).await.registry);
-    let shop = one.add_workspace("Shop", "UTC", None).await.expect("added").id;
-    let bar = one.add_workspace("Bar", "UTC", None).await.expect("added").id;
-    for name in ["Old inbox", "old inbox", "Line"] {
-        let made = futures::future::join_all(
-            [&one, &two, &one, &two].map(|registry| registry.import_connection(shop, Platform::Line, name)),
-        );
-        let made: Vec<_> = made.await.into_iter().map(|made| made.expect("found or made")).collect();
-        assert!(made.iter().all(|connection| *connection == made[0]), "{made:?}");
-        assert!(made[0].import && made[0].active && made[0].name == name && made[0].external_id.is_none());
-    }
-    let shops = one.import_connection(shop, Platform::Line, "Line").await.expect("found").id;
-    assert_ne!(one.import_connection(shop, Platform::Shopee, "Line").await.expect("made").id, shops);
-    assert_ne!(one.import_connection(bar, Platform::Line, "Line").await.expect("made").id, shops);
-    // A disabled one keeps its name, as its conversations are still there.
-    one.disable_connection(shops).await.expect("disabled");
-    let found = two.import_connection(shop, Platform::Line, "Line").await.expect("found");
-    assert_eq!(found.id, shops);
-    two.refresh().await.expect("asked");
-    assert!(!two.import_connection(shop, Platform::Line, "Line").await.expect("found").active);
-}
-
-#[tokio::test]
-async fn processes_see_each_others_changes() {
-    let directory = directory();
-    let (one, two) = (process(directory.path()).await.registry, process(directory.path()).await.registry);
-    assert!(!two.refresh().await.expect("asked"), "nothing has changed");
-    let shop = one.add_workspace("Shop", "UTC", None).await.expect("added");
-    let page = one.add_connection(shop.id, Platform::Facebook, "Page", Some("1")).await.expect("added");
-    let (id, key) = one.add_key(shop.id, &[Scope::Read]).await.expect("added");
-    assert!(one.find_key(&key).is_some(), "at once where it was made");
-    assert_eq!(two.find_key(&key), None);
-    assert!(two.refresh().await.expect("asked"));
-    assert!(!two.refresh().await.expect("asked"));
-    assert_eq!(*two.view().workspaces[&shop.id], shop);
-    assert_eq!(*two.view().connections[&page.id], page);
-    assert_eq!(two.find_key(&key).expect("known").id, id);
-    let before = two.view();
-    two.revoke_key(id).await.expect("revoked");
-    two.revoke_key(id).await.expect("again");
-    two.disable_connection(page.id).await.expect("disabled");
-    assert_eq!(two.find_key(&key), None);
-    assert!(one.find_key(&key).is_some(), "until it looks");
-    assert!(one.refresh().await.expect("asked"));
-    assert_eq!(one.find_key(&key), None);
-    assert!(one.view().api_keys.is_empty() && one.view().pages.is_empty());
-    assert!(!one.view().connections[&page.id].active);
-    assert!(before.connections[&page.id].active, "a view that was taken does not change");
-    assert!(Registry::key_looks_valid(&key), "the form says nothing about the key");
-}
-
-#[tokio::test]
-async fn the_loop_brings_changes_and_stops() {
-    let directory = directory();
-    let (one, two) = (process(directory.path()).await.registry, process(directory.path()).await.registry);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(two.clone().run(async move { drop(stopped.await) }));
-    let (_, key) = one.add_key(WorkspaceId::SYSTEM, &[Scope::Read]).await.expect("added");
-    let seen = async {
-        while two.find_key(&key).is_none() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), seen).await.expect("the loop looks");
-    stop.send(()).expect("running");
-    running.await.expect("stopped");
-}
-
 #[tokio::test]
 async fn a_destroyed_workspace_does_not_break_the_others() {
     let directory = directory();
@@ -317,26 +168,5 @@ async fn keys_have_a_checksum() {
         let mut wrong = key.clone().into_bytes();
         wrong[at] = if wrong[at] == b'a' { b'b' } else { b'a' };
         assert!(!Registry::key_looks_valid(std::str::from_utf8(&wrong).expect("ascii")), "{at}");
-    }
-}
-
-/// Not timed in a test: run it by hand with `--ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn measure_opening_10_000_workspaces() {
-    let directory = directory();
-    let registry = process(directory.path()).await.registry;
-    let began = std::time::Instant::now();
-    for n in 0..10_000u64 {
-        let shop = registry.add_workspace(&format!("Shop {n}"), "Asia/Bangkok", None).await.expect("added").id;
-        let page = n.to_string();
-        registry.add_connection(shop, Platform::Facebook, "Page", Some(&page)).await.expect("added");
-    }
-    println!("20,000 additions in {:?}", began.elapsed());
-    drop(registry);
-    for _ in 0..3 {
-        let began = std::time::Instant::now();
-        let process = process(directory.path()).await;
-        println!("opened {} workspaces in {:?}", process.registry.view().workspaces.len(), began.elapsed());
     }
 }

@@ -1,18 +1,9 @@
 //! The event list: every retained event once, by log offset.
-use super::{
-    fault::Fault,
-    view::View,
-    window::Windows,
-};
+use super::{fault::Fault, view::View, window::Windows};
 use schemas::{columns::EventRow, log::Offset};
 
 /// Up to `most` retained events from an offset on, as amended, from the files and then the tail.
-pub(super) async fn events(
-    view: &View,
-    windows: &Windows,
-    from: Offset,
-    most: usize,
-) -> Result<Vec<EventRow>, Fault> {
+pub(super) async fn events(view: &View, windows: &Windows, from: Offset, most: usize) -> Result<Vec<EventRow>, Fault> {
     let (_, cut) = view.now_and_cut();
     // Snapshot and tail are taken together, so that they meet without gap or overlap.
     let (pinned, tail) = view.tail_from(from, most);

@@ -1,7 +1,5 @@
 //! From rows and states to what is shown. Pure.
-use super::types::{
-    AttachmentItem, AuthorItem, ContactItem, ConversationItem, EventItem, MessageItem, ShownStatus,
-};
+use super::types::{AttachmentItem, AuthorItem, ContactItem, ConversationItem, EventItem, MessageItem, ShownStatus};
 use schemas::{
     amendment::Amendments,
     columns::EventRow,
@@ -27,12 +25,7 @@ pub(super) fn status_at(lifecycle: &Lifecycle, now: Millis) -> ShownStatus {
 }
 
 fn author_item(author: &Author) -> AuthorItem {
-    AuthorItem {
-        kind: author.kind,
-        member: author.member.clone(),
-        name: author.name.clone(),
-        contact: author.contact,
-    }
+    AuthorItem { kind: author.kind, member: author.member.clone(), name: author.name.clone(), contact: author.contact }
 }
 
 fn direction(author: Option<&Author>) -> &'static str {

@@ -8,7 +8,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 #[derive(Clone, Debug)]
 pub enum Live {
     /// A change, and the position after it. A message and its conversation, changed by one event, have the same one.
-    Change(Position, Change),
+    Change(Position, Box<Change>),
     /// Changes were missed: begin again from the lists. After this the subscription goes on, or ends.
     Reset,
 }
@@ -38,7 +38,7 @@ impl Subscription {
             return None;
         }
         match self.receiver.recv().await {
-            Ok((position, change)) => Some(Live::Change(position, change)),
+            Ok((position, change)) => Some(Live::Change(position, Box::new(change))),
             Err(RecvError::Lagged(_)) => Some(Live::Reset),
             Err(RecvError::Closed) => {
                 self.ended = true;

@@ -50,7 +50,11 @@ impl EngineMetrics {
         registry.register("chatmai_visible_seconds", "Received to visible", metrics.visible_seconds.clone());
         registry.register("chatmai_views", "Workspaces whose inbox is loaded", metrics.views.clone());
         registry.register("chatmai_index_bytes", "Bytes of inbox indexes", metrics.index_bytes.clone());
-        registry.register("chatmai_tail_duplicates", "Records of the tail that were copies", metrics.duplicates.clone());
+        registry.register(
+            "chatmai_tail_duplicates",
+            "Records of the tail that were copies",
+            metrics.duplicates.clone(),
+        );
         registry.register(
             "chatmai_tail_key_destroyed",
             "Records of the tail whose key is destroyed",

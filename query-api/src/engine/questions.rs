@@ -84,24 +84,22 @@ impl Engine {
         ask!(self, ws, |view| messages(&view, id, order, walk, limit).await)
     }
 
-    /// The retained events after a place (exclusive), or from the oldest; at most [`EVENTS_MAX`]. With the place of the
-    /// last of them, to go on after; where there is none, `after` as it was, or the last place that was looked at.
+    /// The retained events at or above an offset, or from the oldest on, by offset; at most [`EVENTS_MAX`]. With the
+    /// offset to go on from: the one after the last event, or where there is none, the one that was asked for.
     ///
     /// # Errors
     /// See [`QueryError`].
     pub async fn events(
         &self,
         ws: WorkspaceId,
-        after: Option<Offset>,
+        from: Option<Offset>,
         limit: usize,
     ) -> Result<(Vec<EventItem>, Offset), QueryError> {
-        // One before the first place is the greatest number, so that it can be told as a place.
-        let from = after.map_or(Offset(0), |after| Offset(after.0.wrapping_add(1)));
-        let looked_at = Offset(self.position(ws)?.next.0.wrapping_sub(1));
+        let from = from.unwrap_or_default();
         let most = limit.min(EVENTS_MAX);
         let rows = ask!(self, ws, |view| events::events(&view, &self.0.windows, from, most).await)?;
-        let place = rows.last().map(|row| row.offset).or(after).unwrap_or(looked_at);
-        Ok((rows.iter().map(items::event).collect(), place))
+        let next = rows.last().map_or(from, |row| row.offset.next());
+        Ok((rows.iter().map(items::event).collect(), next))
     }
 
     /// Changes from now on. The workspace stays loaded as long as somebody listens.

@@ -1,10 +1,7 @@
 //! What is retained at an instant. A partition day is whole, gone, or the cut goes through it; then its events are
 //! counted one by one ([`CutDay`]). Pure.
 use schemas::{
-    conversation::ConversationState,
-    event::FUTURE_TOLERANCE,
-    ids::ConversationId,
-    partition::PartitionDay,
+    conversation::ConversationState, event::FUTURE_TOLERANCE, ids::ConversationId, partition::PartitionDay,
     time::Millis,
 };
 use std::{
@@ -117,7 +114,7 @@ impl CutDays {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schemas::{ids::ConnectionId, kind::Platform, conversation::DayEntry};
+    use schemas::{conversation::DayEntry, ids::ConnectionId, kind::Platform};
 
     const A: ConversationId = ConversationId([1; 16]);
 

@@ -1,4 +1,5 @@
 //! What the HTTP layer asks of the engine, and nothing more, so that it is tested without one.
+pub use crate::engine::Live;
 use crate::engine::types::{
     Change, CompleteThrough, ConversationItem, Counts, EventItem, InboxFilter, InboxPlace, MessageItem, MessagePlace,
     Order, Page, QueryError, Walk,
@@ -11,15 +12,6 @@ use schemas::{
     log::Offset,
 };
 use std::time::Duration;
-
-/// What a subscriber is told.
-#[derive(Clone, Debug)]
-pub enum Live {
-    /// Something changed; the position is the one after the record that did it.
-    Change(Position, Box<Change>),
-    /// The subscriber was too slow and missed changes.
-    Lagged,
-}
 
 /// Changes from the subscription on. Ends when the workspace is no longer served here.
 pub type Changes = BoxStream<'static, Live>;
@@ -52,7 +44,8 @@ pub trait Answers: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<MessageItem, MessagePlace>, QueryError>;
 
-    /// Retained events at or above `after`, by log offset, and the offset to read on from.
+    /// Retained events after a place, or from the oldest, by log offset; and the place to go on after, which means
+    /// nothing here and comes back as it was given.
     async fn events(
         &self,
         workspace: WorkspaceId,
@@ -72,7 +65,8 @@ pub trait Answers: Send + Sync + 'static {
     /// Changes from now on: what comes after the call returns is in the stream.
     async fn subscribe(&self, workspace: WorkspaceId) -> Result<Changes, QueryError>;
 
-    /// The first `max` changes above the position, in order; `None` when they are no longer known.
+    /// The changes above the position, in order and of whole records; `None` when they are of more than `max` records
+    /// or no longer known. Not younger than a subscription that was made before.
     async fn replay(
         &self,
         workspace: WorkspaceId,

@@ -64,7 +64,8 @@ fn shaped(response: Response, request_id: &str) -> Response {
     }
     let body = serde_json::to_vec(&Problem::new(&error, request_id)).unwrap_or_default();
     parts.status = error.code.status();
-    parts.headers.remove(header::CONTENT_LENGTH);
+    // Of the body that is replaced.
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     Response::from_parts(parts, Body::from(body))
 }

@@ -4,6 +4,7 @@ use super::{
     guard::Caller,
     problem::{ApiError, Code},
     query::RawQuery,
+    stream::mark::Mark,
 };
 use crate::engine::types::{CompleteThrough, QueryError};
 use records::Position;
@@ -32,7 +33,9 @@ pub(super) struct AsOf {
 
 impl Fresh {
     pub(super) fn read(query: &mut RawQuery) -> Result<Self, ApiError> {
-        let min_position = query.take("min_position", "a position of an earlier answer", |text| text.parse().ok())?;
+        let min_position = query.take("min_position", "a position of an earlier answer", |text| {
+            text.parse().ok().map(|mark: Mark| mark.position)
+        })?;
         Ok(Self { min_position })
     }
 

@@ -5,6 +5,7 @@
 //! with an item or an [`problem::ApiError`], and the envelope writes the rest.
 pub mod answers;
 mod cursor;
+mod engine;
 mod envelope;
 mod events;
 mod fresh;

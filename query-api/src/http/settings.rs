@@ -15,7 +15,7 @@ pub struct ApiSettings {
     pub key_check: Duration,
     /// How often a silent stream says that it lives.
     pub keep_alive: Duration,
-    /// Most changes that a stream makes up for; beyond that a client reloads faster than it replays.
+    /// Most events whose changes a stream makes up for; beyond that a client reloads faster than it replays.
     pub replay: usize,
 }
 

@@ -1,4 +1,5 @@
 //! The live stream, as server-sent events.
+pub(super) mod mark;
 mod session;
 
 use super::{
@@ -16,14 +17,14 @@ use axum::{
     response::sse::{KeepAlive, Sse},
     response::{IntoResponse, Response},
 };
-use records::Position;
+use mark::Mark;
 use session::Session;
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
-/// What happens from now on, or from `Last-Event-ID` on: `message.created`, `message.amended`, `conversation.changed`;
-/// `data` is the item of the lists, `id` a position. `reset` says that changes were missed (the stream was left too
-/// long ago, or read too slowly): read the lists again. An item may come twice, never not at all.
+/// What happens from now on, or after `Last-Event-ID`: `message.created`, `message.amended`, `conversation.changed`;
+/// `data` is the item of the lists, `id` a position, which `min_position` takes too. `reset` says that changes were
+/// missed (the stream was left too long ago, or read too slowly): read the lists again.
 #[utoipa::path(
     get,
     path = Endpoint::Stream.path(),
@@ -52,17 +53,16 @@ pub(super) async fn stream(
     match resume {
         None => {}
         // Of another log: as unknown as one that is too old, and the client's remedy is the same.
-        Some(from) if known(&api, &caller, from).is_err() => session.reset().await?,
-        Some(from) => session.resume(from).await?,
+        Some(mark) if known(&api, &caller, mark.position).is_err() => session.reset().await?,
+        Some(mark) => session.resume(mark).await?,
     }
     let keep_alive = KeepAlive::new().interval(api.settings.keep_alive).text("keep-alive");
     Ok(Sse::new(session.events()).keep_alive(keep_alive).into_response())
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>, ApiError> {
+fn last_event_id(headers: &HeaderMap) -> Result<Option<Mark>, ApiError> {
     let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else { return Ok(None) };
-    let position = value.to_str().ok().and_then(|text| text.parse().ok());
-    position
-        .map(Some)
+    let mark = value.to_str().ok().and_then(|text| text.parse().ok());
+    mark.map(Some)
         .ok_or_else(|| ApiError::new(Code::BadParameter, "The header `Last-Event-ID` takes the id of an event."))
 }

@@ -76,12 +76,14 @@ async fn unknown_and_foreign_are_the_same() {
     assert!(world.log.records.lock().is_empty());
 }
 
+type Row = (fn() -> QueryError, u16, &'static str);
+
 #[tokio::test]
 async fn what_the_engine_says_becomes_a_status_and_its_words_stay_inside() {
     let world = World::new().await;
     let one = format!("/v1/conversations/{}", id(1));
     let messages = format!("{one}/messages");
-    let rows: [(fn() -> QueryError, u16, &str); 5] = [
+    let rows: [Row; 5] = [
         (|| QueryError::NotFound, 404, "not_found"),
         (|| QueryError::PositionUnknown, 410, "position_unknown"),
         (|| QueryError::KeyDestroyed, 410, "key_destroyed"),

@@ -179,6 +179,8 @@ impl Answers for Fake {
         max: usize,
     ) -> Result<Option<Vec<(Position, Change)>>, QueryError> {
         let changes = self.with(ws, |shelf| shelf.changes.clone());
-        Ok(changes.map(|all| all.into_iter().filter(|(at, _)| at.next > from.next).take(max).collect()))
+        let changes: Option<Vec<_>> =
+            changes.map(|all| all.into_iter().filter(|(at, _)| at.next > from.next).collect());
+        Ok(changes.filter(|changes| changes.len() <= max))
     }
 }

@@ -1,4 +1,6 @@
 //! The HTTP layer against a fake engine, with real keys and a real registry.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 mod cursors;
 mod errors;
 mod fake;

@@ -40,17 +40,22 @@ fn changed(world: &World, n: u8) -> Change {
 }
 
 fn live(world: &World, next: u64, change: Change) -> Live {
-    Live::Change(at(world, next), Box::new(change))
+    Live::Change(at(world, next), change)
 }
 
 fn tell(world: &World, what: impl IntoIterator<Item = Live>) {
     world.answers.tell(world.ours.workspace.id, what);
 }
 
+/// The id that such an event has.
+fn mark(event: &str, position: Position) -> String {
+    format!("{position}{}", if event.starts_with("message.") { ".m" } else { "" })
+}
+
 #[track_caller]
 fn is(sent: Option<Sent>, event: &str, item: u8, position: Position) {
     let sent = sent.expect("an event");
-    assert_eq!((sent.event.as_str(), sent.id), (event, position.to_string()));
+    assert_eq!((sent.event.as_str(), sent.id), (event, mark(event, position)));
     assert_eq!(sent.data["id"], id(item));
 }
 
@@ -65,7 +70,7 @@ async fn changes_arrive_as_the_items_of_the_lists() {
     let data = serde_json::to_string(&items::message(1, ConversationId([1; 16]))).expect("JSON");
     assert_eq!(lines.len(), 3, "one line each, whatever the text holds");
     assert!(lines.contains(&"event: message.created"));
-    assert!(lines.contains(&format!("id: {}", at(&world, 6)).as_str()));
+    assert!(lines.contains(&format!("id: {}.m", at(&world, 6)).as_str()));
     assert!(lines.contains(&format!("data: {data}").as_str()));
     is(events.next().await, "message.amended", 2, at(&world, 7));
     is(events.next().await, "conversation.changed", 3, at(&world, 8));
@@ -81,29 +86,40 @@ async fn a_stream_hears_its_own_workspace_only() {
 }
 
 #[tokio::test]
-async fn who_stops_inside_a_record_gets_it_again() {
+async fn who_leaves_anywhere_goes_on_right_there() {
     let world = World::new().await;
     let mut events = open(&world, None).await;
-    let record = [(at(&world, 6), created(1)), (at(&world, 6), changed(&world, 1))];
-    tell(&world, [live(&world, 6, created(1)), live(&world, 6, changed(&world, 1)), live(&world, 7, created(2))]);
-    is(events.next().await, "message.created", 1, at(&world, 5));
-    is(events.next().await, "conversation.changed", 1, at(&world, 6));
-    is(events.next().await, "message.created", 2, at(&world, 7));
-    let changes = record.into_iter().chain([(at(&world, 7), created(2))]).collect();
-    world.answers.with(world.ours.workspace.id, |shelf| shelf.changes = Some(changes));
-    let mut again = open(&world, Some(&at(&world, 5).to_string())).await;
-    is(again.next().await, "message.created", 1, at(&world, 5));
-    is(again.next().await, "conversation.changed", 1, at(&world, 6));
-    is(again.next().await, "message.created", 2, at(&world, 7));
-    let mut after = open(&world, Some(&at(&world, 6).to_string())).await;
-    is(after.next().await, "message.created", 2, at(&world, 7));
+    let changes = [
+        (at(&world, 6), created(1)),
+        (at(&world, 6), changed(&world, 1)),
+        (at(&world, 7), created(2)),
+        (at(&world, 9), changed(&world, 3)),
+        (at(&world, 10), created(4)),
+        (at(&world, 10), changed(&world, 4)),
+    ];
+    tell(&world, changes.iter().map(|(position, change)| Live::Change(*position, change.clone())));
+    world.answers.with(world.ours.workspace.id, |shelf| shelf.changes = Some(changes.to_vec()));
+    let mut all = Vec::new();
+    for _ in &changes {
+        all.push(events.next().await.expect("an event"));
+    }
+    for (left, last) in all.iter().enumerate() {
+        let mut again = open(&world, Some(&last.id)).await;
+        for wanted in &all[left + 1..] {
+            assert_eq!(again.next().await.as_ref(), Some(wanted), "after {left}");
+        }
+        // Ids are positions that lists can be asked to have reached.
+        world.answers.with(world.ours.workspace.id, |shelf| shelf.at = 10);
+        world.get(&world.ours.read, &format!("/v1/conversations?min_position={}", last.id)).await.ok();
+    }
 }
 
 #[tokio::test]
 async fn resuming_has_no_gap_and_says_nothing_twice() {
     let world = World::new().await;
     world.answers.with(world.ours.workspace.id, |shelf| {
-        shelf.changes = Some(vec![(at(&world, 6), created(1)), (at(&world, 7), created(2))]);
+        shelf.changes =
+            Some(vec![(at(&world, 6), created(1)), (at(&world, 7), created(2)), (at(&world, 7), changed(&world, 2))]);
         // The subscription is older than the replay: it has heard the same, and more.
         shelf.at_once = vec![
             live(&world, 6, created(1)),
@@ -148,7 +164,7 @@ async fn what_is_too_old_foreign_or_too_much_is_a_reset_and_then_live() {
 async fn who_lags_is_told() {
     let world = World::new().await;
     let mut events = open(&world, None).await;
-    tell(&world, [live(&world, 6, created(1)), Live::Lagged]);
+    tell(&world, [live(&world, 6, created(1)), Live::Reset]);
     is(events.next().await, "message.created", 1, at(&world, 6));
     is_reset(&world, &mut events).await;
 }

@@ -6,7 +6,9 @@ use crate::{
     log::Offset,
 };
 use arrow::{
-    array::{ArrayRef, BinaryBuilder, FixedSizeBinaryBuilder, Int64Builder, StringBuilder, TimestampMillisecondBuilder},
+    array::{
+        ArrayRef, BinaryBuilder, FixedSizeBinaryBuilder, Int64Builder, StringBuilder, TimestampMillisecondBuilder,
+    },
     datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
     record_batch::RecordBatch,

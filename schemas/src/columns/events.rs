@@ -312,9 +312,7 @@ pub fn read_events(batch: &RecordBatch) -> Result<Vec<EventRow>, ColumnError> {
                 Some(Change::Edit { text: text.owned(row), order })
             }
             Kind::Unsend => Some(Change::Unsend),
-            Kind::AuthorAmendment => {
-                Some(Change::Author { member: member.owned(row).ok_or(ColumnError("member"))? })
-            }
+            Kind::AuthorAmendment => Some(Change::Author { member: member.owned(row).ok_or(ColumnError("member"))? }),
             _ => None,
         };
         let message = match message_type.word(row)? {

@@ -2,7 +2,10 @@
 use super::ColumnError;
 use crate::time::Millis;
 use arrow::{
-    array::{Array, AsArray, BinaryArray, BooleanArray, FixedSizeBinaryArray, Int64Array, StringArray, TimestampMillisecondArray},
+    array::{
+        Array, AsArray, BinaryArray, BooleanArray, FixedSizeBinaryArray, Int64Array, StringArray,
+        TimestampMillisecondArray,
+    },
     datatypes::{Int64Type, TimestampMillisecondType},
     record_batch::RecordBatch,
 };

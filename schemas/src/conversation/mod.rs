@@ -360,7 +360,6 @@ impl LastMessage {
     }
 }
 
-
 fn snooze_end(event: &Event) -> Option<Millis> {
     if event.kind == Kind::Snooze {
         serde_json::from_str::<ActionDetails>(&event.details).unwrap_or_default().until

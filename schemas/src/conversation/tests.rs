@@ -128,7 +128,10 @@ fn a_business_message_reopens_only_after_the_window() {
     let first = event(0, 0, Kind::Message, AuthorKind::Customer, "{}");
     let soon = event(2, 73 * HOUR - 1, Kind::Message, AuthorKind::Agent, "{}");
     let late = event(3, 73 * HOUR, Kind::Message, AuthorKind::Agent, "{}");
-    assert_eq!(fold_all(&[first.clone(), close.clone(), soon.clone()]).lifecycle.status, Status::Closed { at: Millis(HOUR) });
+    assert_eq!(
+        fold_all(&[first.clone(), close.clone(), soon.clone()]).lifecycle.status,
+        Status::Closed { at: Millis(HOUR) }
+    );
     assert_eq!(fold_all(&[first, close, soon, late]).lifecycle.status, Status::Open);
 }
 

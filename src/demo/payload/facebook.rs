@@ -18,7 +18,8 @@ pub fn element(from: &str, to: &str, at: i64, about: Value) -> Value {
 
 /// An attachment by URL.
 pub fn attachment(kind: &str, name: &str) -> Value {
-    let url = format!("https://scontent.example-fbcdn.test/v/t1.15752-9/{name}?_nc_cat=1&oh=00_SyntheticHash&oe=69C0A1B2");
+    let url =
+        format!("https://scontent.example-fbcdn.test/v/t1.15752-9/{name}?_nc_cat=1&oh=00_SyntheticHash&oe=69C0A1B2");
     json!({ "type": kind, "payload": { "url": url } })
 }
 
@@ -51,10 +52,12 @@ pub fn body(entries: &[(String, i64, String)]) -> String {
 /// What the dashboard's "Test" button sends.
 pub fn dashboard_test(at: i64) -> String {
     let seconds = at / 1000;
-    write(&json!({ "object": "page", "entry": [{ "id": "0", "time": seconds, "changes": [{ "field": "messages", "value": {
-        "sender": { "id": "12334" }, "recipient": { "id": "23245" }, "timestamp": seconds.to_string(),
-        "message": { "mid": "test_message_id", "text": "test_message" },
-    }}]}]}))
+    write(
+        &json!({ "object": "page", "entry": [{ "id": "0", "time": seconds, "changes": [{ "field": "messages", "value": {
+            "sender": { "id": "12334" }, "recipient": { "id": "23245" }, "timestamp": seconds.to_string(),
+            "message": { "mid": "test_message_id", "text": "test_message" },
+        }}]}]}),
+    )
 }
 
 #[cfg(test)]

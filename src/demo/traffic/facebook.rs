@@ -30,9 +30,12 @@ impl<R: Rng> FacebookTalk<'_, R> {
     pub fn play(mut self, phrases: &Phrases) -> Vec<Item> {
         match self.rng.random_range(0..20) {
             0 | 1 => self.postback(phrases),
-            2 => self.other(Kind::Referral, json!({ "referral": {
-                "ref": "newsletter-14", "source": "SHORTLINK", "type": "OPEN_THREAD",
-            }})),
+            2 => self.other(
+                Kind::Referral,
+                json!({ "referral": {
+                    "ref": "newsletter-14", "source": "SHORTLINK", "type": "OPEN_THREAD",
+                }}),
+            ),
             _ => {}
         }
         self.say(phrases, phrases.openings);

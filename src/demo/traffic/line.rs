@@ -32,7 +32,11 @@ impl<R: Rng> LineTalk<'_, R> {
         if group.is_some() {
             self.other(&chats[0], Kind::Join, json!({ "type": "join" }));
             let members: Vec<Value> = chats.iter().map(|c| json!({ "type": "user", "userId": c.user })).collect();
-            self.other(&chats[0], Kind::MemberJoined, json!({ "type": "memberJoined", "joined": { "members": members } }));
+            self.other(
+                &chats[0],
+                Kind::MemberJoined,
+                json!({ "type": "memberJoined", "joined": { "members": members } }),
+            );
         } else if self.rng.random_bool(0.25) {
             self.other(&chats[0], Kind::Follow, json!({ "type": "follow", "follow": { "isUnblocked": false } }));
         }
@@ -88,7 +92,8 @@ impl<R: Rng> LineTalk<'_, R> {
     }
 
     fn rich_menu(&mut self, chat: &Chat) {
-        let postback = json!({ "data": "menu-b", "params": { "newRichMenuAliasId": "menu-alias-b", "status": "SUCCESS" } });
+        let postback =
+            json!({ "data": "menu-b", "params": { "newRichMenuAliasId": "menu-alias-b", "status": "SUCCESS" } });
         self.other(chat, Kind::RichMenuSwitch, json!({ "type": "postback", "postback": postback }));
     }
 

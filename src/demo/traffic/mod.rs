@@ -95,8 +95,7 @@ impl Traffic {
     fn conversation(&mut self) -> Vec<Item> {
         let shop = self.rng.random_range(0..self.cast.shops.len());
         let own = self.rng.random_bool(0.6);
-        let language =
-            if own { self.cast.shops[shop].language } else { self.rng.random_range(0..phrases::ALL.len()) };
+        let language = if own { self.cast.shops[shop].language } else { self.rng.random_range(0..phrases::ALL.len()) };
         let phrases = phrases::ALL[language % phrases::ALL.len()];
         let at = self.moment();
         let (rng, instants) = (&mut self.rng, &mut self.instants);

@@ -21,12 +21,7 @@ pub struct Phrases {
 /// Thai.
 pub const THAI: Phrases = Phrases {
     products: &["เสื้อยืดสีกรมท่า", "กระเป๋าผ้า", "แก้วกาแฟ", "ครีมกันแดด"],
-    openings: &[
-        "สวัสดีค่ะ {p} ยังมีของไหมคะ",
-        "ขอทราบราคา {p} หน่อยครับ",
-        "ออเดอร์ {n} ส่งหรือยังคะ 🙏",
-        "{p} มีไซซ์ L ไหมครับ",
-    ],
+    openings: &["สวัสดีค่ะ {p} ยังมีของไหมคะ", "ขอทราบราคา {p} หน่อยครับ", "ออเดอร์ {n} ส่งหรือยังคะ 🙏", "{p} มีไซซ์ L ไหมครับ"],
     answers: &[
         "สวัสดีค่ะ มีพร้อมส่งค่ะ ราคา {n} บาท",
         "ส่งวันนี้ก่อนบ่ายสามโมงเลยค่ะ",
@@ -122,8 +117,18 @@ pub const ENGLISH: Phrases = Phrases {
         "Where is my order {n}?",
         "Do you ship the {p} to Singapore?",
     ],
-    answers: &["It is! That would be ${n}.", "We ship this afternoon.", "Your tracking number is SG{n}.", "Let me check that for you."],
-    follow_ups: &["I'd like two, please", "What is the shipping fee?", "Just paid", "Can I return it if it doesn't fit?"],
+    answers: &[
+        "It is! That would be ${n}.",
+        "We ship this afternoon.",
+        "Your tracking number is SG{n}.",
+        "Let me check that for you.",
+    ],
+    follow_ups: &[
+        "I'd like two, please",
+        "What is the shipping fee?",
+        "Just paid",
+        "Can I return it if it doesn't fit?",
+    ],
     closings: &["Thank you so much!", "It arrived, looks great 😍", "Perfect, thanks"],
     button: "Talk to a person",
 };

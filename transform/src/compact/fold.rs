@@ -59,10 +59,7 @@ pub(super) async fn fold(
             if targets.contains(&row.event.id) {
                 let mut row = row;
                 amendments.apply(&mut row);
-                finals.insert(
-                    row.event.id,
-                    Final { unsent: row.unsent_at.is_some(), edit_order: row.edit_order },
-                );
+                finals.insert(row.event.id, Final { unsent: row.unsent_at.is_some(), edit_order: row.edit_order });
             }
         }
     }

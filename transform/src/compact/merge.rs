@@ -6,7 +6,10 @@ use arrow::{
     record_batch::RecordBatch,
 };
 use schemas::{columns::schema_of, partition::Table};
-use warehouse::{catalog::{DataFile, Lease}, file::NewFile};
+use warehouse::{
+    catalog::{DataFile, Lease},
+    file::NewFile,
+};
 
 pub(super) async fn merge(
     shared: &Shared,

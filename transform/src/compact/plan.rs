@@ -1,6 +1,9 @@
 //! Which files are merged: a pure decision over the catalog's rows.
 use crate::JobSettings;
-use schemas::{partition::{PartitionDay, RetentionClass, Table, day_is_expired}, time::Millis};
+use schemas::{
+    partition::{PartitionDay, RetentionClass, Table, day_is_expired},
+    time::Millis,
+};
 use std::collections::BTreeMap;
 use warehouse::catalog::DataFile;
 
@@ -69,7 +72,10 @@ fn bundles(group: Vec<&DataFile>) -> Vec<Vec<DataFile>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schemas::{ids::{DataFileId, WorkspaceId}, log::{Offset, Slot}};
+    use schemas::{
+        ids::{DataFileId, WorkspaceId},
+        log::{Offset, Slot},
+    };
 
     fn file(n: u8, day: i32, rows: u64, amendments: u64) -> DataFile {
         DataFile {

@@ -1,4 +1,5 @@
 //! From records to rows by partition: opened, checked for copies, counted.
+use super::known::Known;
 use crate::{Shared, TransformError};
 use records::RecordError;
 use schemas::{
@@ -81,14 +82,20 @@ impl Batch {
     }
 
     /// Drops copies, counts, and puts every row into its partition.
-    pub async fn sort_out(self, shared: &Shared, snapshot: Snapshot) -> Result<Sorted, TransformError> {
-        let mut sorted =
-            Sorted { to: self.to, partitions: BTreeMap::new(), claimed: Vec::new(), totals: Vec::new() };
+    pub async fn sort_out(self, shared: &Shared, known: &Known, snapshot: Snapshot) -> Result<Sorted, TransformError> {
+        let mut sorted = Sorted { to: self.to, partitions: BTreeMap::new(), claimed: Vec::new(), totals: Vec::new() };
         for (workspace, records) in self.workspaces {
             let candidates: Vec<Candidate> = records.iter().filter_map(|(_, opened)| candidate(opened)).collect();
-            let files = shared.catalog.files(workspace, snapshot).await?;
-            let known = shared.duplicates.in_files(workspace, &files, &candidates).await?;
-            sorted.sort_workspace(shared, workspace, snapshot.slot, records, &known);
+            let concerned = known.concerned(workspace, &candidates);
+            let mut copies = HashSet::new();
+            if !concerned.is_empty() {
+                let files = shared.catalog.files(workspace, snapshot).await?;
+                copies = shared.duplicates.copies(&files, &concerned).await?;
+            }
+            if known.has_claimed(workspace) {
+                copies.extend(shared.duplicates.claimed(workspace, &candidates).await?);
+            }
+            sorted.sort_workspace(shared, workspace, snapshot.slot, records, &copies);
         }
         Ok(sorted)
     }
@@ -126,7 +133,7 @@ impl Sorted {
         workspace: WorkspaceId,
         slot: Slot,
         records: Vec<(Offset, Opened)>,
-        known: &HashSet<EventId>,
+        copies: &HashSet<EventId>,
     ) {
         let now = shared.clock.now();
         let days = shared.retention_days(workspace);
@@ -134,7 +141,7 @@ impl Sorted {
         let mut totals: BTreeMap<Outcome, u64> = BTreeMap::new();
         for (offset, opened) in records {
             let candidate = candidate(&opened);
-            let copy = candidate.is_some_and(|c| known.contains(&c.id) || seen.has(&c));
+            let copy = candidate.is_some_and(|c| copies.contains(&c.id) || seen.has(&c));
             let outcome = match opened {
                 Opened::Dark => Outcome::Ignored(IgnoredReason::WorkspaceDeleted),
                 Opened::Payload(Payload::Ignored(ignored)) => Outcome::Ignored(ignored.reason),

@@ -1,11 +1,13 @@
 //! One worker owns a slot: it reads records, drops copies, writes encrypted files and commits them together with the
 //! offsets they came from.
 mod batch;
+mod known;
 mod write;
 
 use crate::{Shared, TransformError, metrics::Job};
 use batch::Batch;
 use futures::future::{Either, select};
+use known::Known;
 use schemas::log::{Offset, Slot};
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
@@ -64,12 +66,13 @@ impl Worker {
                 self.slot, snapshot.next
             )));
         }
+        let mut known = Known::load(&shared, self.slot).await?;
         loop {
             let (flushes, last) = self.wait_for_work(snapshot.next).await?;
             let to = shared.log.end(self.slot).await.map_err(log)?;
             let landed = async {
                 while snapshot.next < to {
-                    snapshot = land_once(&shared, generation, snapshot, to).await?;
+                    snapshot = land_once(&shared, &mut known, generation, snapshot, to).await?;
                 }
                 Ok::<_, TransformError>(())
             }
@@ -123,13 +126,14 @@ fn log(error: event_log::LogError) -> TransformError {
 /// Lands one batch from the snapshot's end on, trying again while something does not answer.
 async fn land_once(
     shared: &Shared,
+    known: &mut Known,
     generation: Generation,
     snapshot: Snapshot,
     to: Offset,
 ) -> Result<Snapshot, TransformError> {
     let mut pause = RETRY.0;
     loop {
-        match land_batch(shared, generation, snapshot, to).await {
+        match land_batch(shared, known, generation, snapshot, to).await {
             Err(TransformError::Unavailable(why)) => {
                 tracing::warn!(slot = snapshot.slot.0, why, "land tries again");
                 shared.metrics.failures.get_or_create(&Job { job: "land" }).inc();
@@ -143,6 +147,7 @@ async fn land_once(
 
 async fn land_batch(
     shared: &Shared,
+    known: &mut Known,
     generation: Generation,
     snapshot: Snapshot,
     to: Offset,
@@ -150,13 +155,14 @@ async fn land_batch(
     let begun = tokio::time::Instant::now();
     let batch = Batch::read(shared, snapshot, to).await?;
     shared.faults.at("land/read");
-    let sorted = batch.sort_out(shared, snapshot).await?;
+    let sorted = batch.sort_out(shared, known, snapshot).await?;
     shared.faults.at("land/before-write");
     let rows = sorted.rows();
     let add = write::write(shared, sorted.partitions).await?;
     shared.faults.at("land/after-write");
     shared.files.make_durable(&add).await?;
-    let files = add.len() as u64;
+    let files = add.clone();
+    let claimed: Vec<_> = sorted.claimed.iter().map(|(workspace, ..)| *workspace).collect();
     let commit = LandCommit {
         generation,
         from: snapshot.next,
@@ -169,9 +175,11 @@ async fn land_batch(
     shared.faults.at("land/before-commit");
     let committed = commit_and_ask(shared, commit).await?;
     shared.faults.at("land/after-commit");
+    known.add(&files);
+    claimed.into_iter().for_each(|workspace| known.claim(workspace));
     shared.metrics.commits.inc();
     shared.metrics.rows.inc_by(rows);
-    shared.metrics.files.inc_by(files);
+    shared.metrics.files.inc_by(files.len() as u64);
     shared.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
     shared.metrics.last_commit_at.set(shared.clock.now().0 / 1000);
     (shared.committed)(snapshot.slot);

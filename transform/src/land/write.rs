@@ -3,7 +3,10 @@ use super::batch::Rows;
 use crate::{Shared, TransformError};
 use arrow::record_batch::RecordBatch;
 use futures::{StreamExt, TryStreamExt, stream};
-use schemas::{columns::{DeadLetterColumns, EventColumns}, partition::Table};
+use schemas::{
+    columns::{DeadLetterColumns, EventColumns},
+    partition::Table,
+};
 use std::collections::BTreeMap;
 use warehouse::{catalog::DataFile, file::NewFile};
 

@@ -1,6 +1,9 @@
 //! A whole warehouse on a temporary directory, with a clock that stands until it is moved.
-#![allow(dead_code, reason = "each test file uses a part")]
-use event_log::{SharedLog, embedded::{EmbeddedLog, Options}};
+#![allow(dead_code, clippy::expect_used, reason = "each test file uses a part; what cannot be set up has failed")]
+use event_log::{
+    SharedLog,
+    embedded::{EmbeddedLog, Options},
+};
 use futures::TryStreamExt;
 use keys::{FileKms, Keyring, KeyringOptions};
 use records::Appender;
@@ -157,7 +160,8 @@ impl House {
     pub async fn raw_rows(&self, workspace: WorkspaceId) -> Vec<EventRow> {
         let mut rows = Vec::new();
         for file in self.live(workspace).await.iter().filter(|f| f.table == Table::Events) {
-            let batches: Vec<_> = self.files.stream(file, None).await.expect("opens").try_collect().await.expect("reads");
+            let batches: Vec<_> =
+                self.files.stream(file, None).await.expect("opens").try_collect().await.expect("reads");
             batches.iter().for_each(|b| rows.extend(read_events(b).expect("rows")));
         }
         rows.sort_by_key(|r| r.offset);

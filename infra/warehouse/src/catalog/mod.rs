@@ -219,6 +219,9 @@ pub trait Catalog: Send + Sync + 'static {
     /// Which of the ids, in order, are known as ones whose claimed time was not believed.
     async fn claimed(&self, workspace: WorkspaceId, ids: &[EventId]) -> Result<Vec<EventId>, CatalogError>;
 
+    /// The workspaces that have any claimed id; few.
+    async fn claimed_workspaces(&self) -> Result<Vec<WorkspaceId>, CatalogError>;
+
     /// Forgets claimed ids of event times before an instant.
     async fn forget_claimed(&self, workspace: WorkspaceId, before: Millis) -> Result<(), CatalogError>;
 

@@ -34,10 +34,8 @@ pub(super) fn encrypt(
 
 /// The properties under which a file of the catalog opens.
 pub(super) async fn decrypt(file: &DataFile, keyring: &Keyring) -> Result<Arc<FileDecryptionProperties>, FileError> {
-    let day_key = keyring
-        .day_key(file.workspace, file.day, file.class)
-        .await
-        .map_err(|e| FileError::from_key(file.id, &e))?;
+    let day_key =
+        keyring.day_key(file.workspace, file.day, file.class).await.map_err(|e| FileError::from_key(file.id, &e))?;
     FileDecryptionProperties::with_key_retriever(Arc::new(Unwrap(day_key)))
         .with_aad_prefix(aad_prefix(&DataFilePath::of(file)))
         .build()

@@ -76,7 +76,8 @@ mod tests {
                 file: DataFileId(file),
             };
             prop_assert_eq!(path.to_string().parse(), Ok(path));
-            prop_assert_eq!(path.object().as_ref(), path.to_string());
+            let object = path.object();
+            prop_assert_eq!(object.as_ref(), path.to_string());
         }
 
         #[test]

@@ -7,23 +7,31 @@ use datafusion::{
     datasource::{
         listing::PartitionedFile,
         object_store::ObjectStoreUrl,
-        physical_plan::{
-            FileGroup, FileScanConfigBuilder, ParquetFileReaderFactory, ParquetSource,
-        },
+        physical_plan::{FileGroup, FileScanConfigBuilder, ParquetFileReaderFactory, ParquetSource},
         source::DataSourceExec,
     },
     execution::{
-        TaskContext, disk_manager::{DiskManagerBuilder, DiskManagerMode}, runtime_env::RuntimeEnvBuilder,
+        TaskContext,
+        disk_manager::{DiskManagerBuilder, DiskManagerMode},
+        runtime_env::RuntimeEnvBuilder,
     },
     logical_expr::Operator,
-    physical_expr::{PhysicalExpr, expressions::{BinaryExpr, Column, Literal, in_list}},
+    physical_expr::{
+        PhysicalExpr,
+        expressions::{BinaryExpr, Column, Literal, in_list},
+    },
     physical_plan::{ExecutionPlan, metrics::ExecutionPlanMetricsSet},
     prelude::SessionConfig,
 };
 use futures::{Stream, StreamExt};
 use object_store::{ObjectStore, path::Path};
 use parquet::{arrow::async_reader::AsyncFileReader, file::metadata::ParquetMetaData};
-use schemas::{columns::schema_of, ids::{ConversationId, DataFileId, WorkspaceId}, log::Offset, partition::Table};
+use schemas::{
+    columns::schema_of,
+    ids::{ConversationId, DataFileId, WorkspaceId},
+    log::Offset,
+    partition::Table,
+};
 use std::{collections::HashMap, fmt, sync::Arc};
 
 /// Which rows of table `events` a scan returns. Every condition given must hold.
@@ -165,9 +173,7 @@ fn from_datafusion(file: DataFileId, error: &DataFusionError) -> FileError {
             Some(inner) => FileError::from_parquet(file, inner),
             None => FileError::Unavailable("the query failed".into()),
         },
-        DataFusionError::ArrowError(..) => {
-            FileError::Integrity { file, why: "its columns do not decode".into() }
-        }
+        DataFusionError::ArrowError(..) => FileError::Integrity { file, why: "its columns do not decode".into() },
         _ => FileError::Unavailable("the query failed".into()),
     }
 }

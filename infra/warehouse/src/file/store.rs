@@ -4,7 +4,11 @@ use crate::catalog::DataFile;
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
 use schemas::{ids::DataFileId, time::Millis};
-use std::{fs::File, io, path::{Path, PathBuf}};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 /// From how many files on one `syncfs` is cheaper than an `fsync` each. Both leave the same behind.
 const SYNC_TOGETHER: usize = 8;

@@ -151,8 +151,8 @@ fn encode(
     let parquet = |e: parquet::errors::ParquetError| FileError::from_parquet(id, &e);
     let schema = schemas::columns::schema_of(table);
     let size: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
-    let mut writer =
-        ArrowWriter::try_new(Vec::with_capacity(size / 2), schema, Some(properties(table, encryption))).map_err(parquet)?;
+    let mut writer = ArrowWriter::try_new(Vec::with_capacity(size / 2), schema, Some(properties(table, encryption)))
+        .map_err(parquet)?;
     for batch in batches {
         writer.write(batch).map_err(parquet)?;
     }

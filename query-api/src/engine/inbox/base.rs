@@ -8,6 +8,7 @@ use arrow::buffer::Buffer;
 use schemas::{
     columns::ColumnError, conversation::ConversationState, ids::ConversationId, partition::PartitionDay, time::Millis,
 };
+use std::cmp::Reverse;
 
 /// Where a state's bytes lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ fn index(row: usize) -> u32 {
 impl Base {
     /// Rows in any order, each conversation once.
     pub fn build(mut rows: Vec<(Hot, Loc)>, chunks: Vec<Buffer>) -> Self {
-        rows.sort_unstable_by(|(a, _), (b, _)| b.place.cmp(&a.place));
+        rows.sort_unstable_by_key(|(hot, _)| Reverse(hot.place));
         Self::of_sorted(rows, chunks)
     }
 
@@ -116,7 +117,7 @@ impl Base {
         }
         rows.extend(states.iter().zip(locs).map(|((hot, _), loc)| (*hot, Loc { chunk, ..loc })));
         // Two runs, of which the first is sorted: the stable sort finds them.
-        rows.sort_by(|(a, _), (b, _)| b.place.cmp(&a.place));
+        rows.sort_by_key(|(hot, _)| Reverse(hot.place));
         Ok(Self::of_sorted(rows, chunks))
     }
 

@@ -65,12 +65,6 @@ pub(crate) fn counts(inbox: &Inbox, wanted: Option<&Wanted<'_>>) -> Counts {
         by_status: BTreeMap::from([("open", by[0] + by[1]), ("snoozed", by[2] + by[3]), ("closed", by[4] + by[5])]),
         by_platform,
         by_connection,
-        by_assignee: sums
-            .agents
-            .iter()
-            .enumerate()
-            .filter(|(_, n)| **n > 0)
-            .map(|(at, n)| (agent(at), *n))
-            .collect(),
+        by_assignee: sums.agents.iter().enumerate().filter(|(_, n)| **n > 0).map(|(at, n)| (agent(at), *n)).collect(),
     }
 }

@@ -8,7 +8,7 @@ mod page;
 mod tests;
 
 pub(super) use counts::counts;
-pub(super) use page::{Found, page};
+pub(super) use page::page;
 
 use super::types::InboxPlace;
 use base::Base;
@@ -42,7 +42,6 @@ pub(super) struct Inbox {
     base: Arc<Base>,
     /// A bit for each row of the base whose conversation is in the overlay.
     moved: Vec<u64>,
-    moved_count: usize,
     overlay: BTreeMap<Reverse<InboxPlace>, Arc<Row>>,
     by_id: HashMap<ConversationId, Arc<Row>>,
     names: Names,
@@ -85,7 +84,6 @@ impl Inbox {
             None => {
                 if let Some(row) = self.base.find(id) {
                     self.moved[row / 64] |= 1 << (row % 64);
-                    self.moved_count += 1;
                 }
             }
         }
@@ -108,7 +106,6 @@ impl Inbox {
     /// Stands on a base that was built from `merge`; what moved meanwhile stays above it. Returns the old one.
     pub fn end_merge(&mut self, merge: &Merge, base: Base) -> Arc<Base> {
         self.moved = vec![0; base.len().div_ceil(64)];
-        self.moved_count = 0;
         for row in &merge.rows {
             let id = row.hot.place.conversation;
             if self.by_id.get(&id).is_some_and(|held| Arc::ptr_eq(held, row)) {
@@ -119,7 +116,6 @@ impl Inbox {
         for id in self.by_id.keys() {
             if let Some(row) = base.find(*id) {
                 self.moved[row / 64] |= 1 << (row % 64);
-                self.moved_count += 1;
             }
         }
         std::mem::replace(&mut self.base, Arc::new(base))
@@ -128,11 +124,6 @@ impl Inbox {
     /// Bytes of memory.
     pub fn memory(&self) -> usize {
         self.base.memory() + self.overlay.len() * ROW_BYTES
-    }
-
-    /// Conversations, shown or not.
-    pub fn len(&self) -> usize {
-        self.base.len() - self.moved_count + self.overlay.len()
     }
 
     /// The numbers of connections and agents.

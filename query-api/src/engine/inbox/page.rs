@@ -1,10 +1,5 @@
 //! A page of the inbox: base and overlay merged, in either direction from a place.
-use super::{
-    Inbox, Row,
-    base::BaseRow,
-    codec,
-    hot::Wanted,
-};
+use super::{Inbox, Row, base::BaseRow, codec, hot::Wanted};
 use crate::engine::types::{InboxPlace, Page, Walk};
 use schemas::{columns::ColumnError, conversation::ConversationState};
 use std::{
@@ -54,11 +49,7 @@ pub(crate) fn page(
     // What the walk did not look at: whether anything lies on the side that it came from.
     let behind = |place, onward| from.is_some() && !walked(inbox, wanted, Some(place), onward, 1).is_empty();
     let (next, prev) = if onward { (more, behind(first, false)) } else { (behind(last, true), more) };
-    Ok(Page {
-        items: states(inbox, &found)?,
-        next: next.then_some(last),
-        prev: prev.then_some(first),
-    })
+    Ok(Page { items: states(inbox, &found)?, next: next.then_some(last), prev: prev.then_some(first) })
 }
 
 /// Up to `most` wanted conversations beyond a place, nearest first.

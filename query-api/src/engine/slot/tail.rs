@@ -2,11 +2,7 @@
 //!
 //! Every offset is kept, by workspace; the records themselves as far as the budget goes, the newest first. What is left
 //! out is read again from the log.
-use schemas::{
-    ids::WorkspaceId,
-    log::Offset,
-    record::SealedRecord,
-};
+use schemas::{ids::WorkspaceId, log::Offset, record::SealedRecord};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// About what a record takes beside its value.

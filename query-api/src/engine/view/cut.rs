@@ -4,7 +4,11 @@ use crate::engine::{
     fault::Fault,
     retention::{CutDay, days_through},
 };
-use arrow::{array::{Array, AsArray}, datatypes::TimestampMillisecondType, record_batch::RecordBatch};
+use arrow::{
+    array::{Array, AsArray},
+    datatypes::TimestampMillisecondType,
+    record_batch::RecordBatch,
+};
 use futures::TryStreamExt;
 use schemas::{columns::ColumnError, ids::ConversationId, kind::Kind, partition::PartitionDay, time::Millis};
 

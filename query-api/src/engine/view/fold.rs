@@ -4,13 +4,8 @@ use super::{Folding, View, tail::Entry};
 use crate::engine::{changes, fault::Fault};
 use records::RecordError;
 use schemas::{
-    columns::EventRow,
-    conversation::ConversationState,
-    ids::ConversationId,
-    kind::Kind,
-    log::Offset,
-    partition::day_is_expired,
-    wire::Payload,
+    columns::EventRow, conversation::ConversationState, ids::ConversationId, kind::Kind, log::Offset,
+    partition::day_is_expired, wire::Payload,
 };
 use std::{
     collections::{HashMap, hash_map},

@@ -23,11 +23,7 @@ use std::{
     },
 };
 use tokio::sync::{Notify, broadcast};
-use warehouse::{
-    catalog::DataFile,
-    duplicates::Seen,
-    file::ScanFilter,
-};
+use warehouse::{catalog::DataFile, duplicates::Seen, file::ScanFilter};
 
 /// Tells views apart.
 static SERIAL: AtomicU64 = AtomicU64::new(0);
@@ -98,7 +94,13 @@ impl View {
         let filter = ScanFilter { from: Some(derived), ..ScanFilter::default() };
         for files in days.into_values() {
             let mut rows = self.context.rows(self.workspace, &files, &filter).await?;
-            rows.retain(|row| row.event.conversation.is_some_and(|id| newer.get(&id).is_none_or(|at| row.offset >= *at)));
+            // Also those that are folded into their messages' rows: the derived states may be older than that.
+            for row in rows.iter().filter(|row| row.event.amends.is_some()) {
+                self.state.write().amendments.add(&row.event);
+            }
+            rows.retain(|row| {
+                row.event.conversation.is_some_and(|id| newer.get(&id).is_none_or(|at| row.offset >= *at))
+            });
             rows.sort_unstable_by_key(|row| row.event.order_key());
             let mut states = self.states_of(&rows)?;
             fold_rows(&mut states, &rows);
@@ -132,8 +134,7 @@ async fn amendments(
     pinned: &Pinned,
     cut: Millis,
 ) -> Result<Amendments, Fault> {
-    let wanted =
-        |f: &&DataFile| f.table == Table::Events && f.amendments > 0 && at_cut(f.day, cut) != DayAtCut::Gone;
+    let wanted = |f: &&DataFile| f.table == Table::Events && f.amendments > 0 && at_cut(f.day, cut) != DayAtCut::Gone;
     let files: Vec<DataFile> = pinned.files.iter().filter(wanted).cloned().collect();
     let filter = ScanFilter { amendments: true, ..ScanFilter::default() };
     let mut amendments = Amendments::default();

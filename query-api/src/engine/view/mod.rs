@@ -7,7 +7,7 @@ mod refold;
 mod rows;
 mod tail;
 
-pub(super) use rows::{Direction, Thread};
+pub(super) use rows::Direction;
 
 use super::{
     context::Context,

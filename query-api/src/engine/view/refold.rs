@@ -46,7 +46,8 @@ impl View {
             ids.iter().filter_map(|id| states.get(id)).flat_map(|s| s.days.iter().map(|d| d.day)).collect();
         let (pinned, mut offsets) = {
             let state = self.state.read();
-            let of = |id: &ConversationId| state.tail.of_conversation(*id).map(|(offset, _)| offset).collect::<Vec<_>>();
+            let of =
+                |id: &ConversationId| state.tail.of_conversation(*id).map(|(offset, _)| offset).collect::<Vec<_>>();
             let offsets: Vec<Offset> = ids.iter().flat_map(of).collect();
             (state.pinned.clone(), offsets)
         };

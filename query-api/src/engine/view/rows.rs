@@ -66,14 +66,17 @@ impl View {
             let (now, later) = left.split_at(enough_days(left, most.saturating_sub(rows.len())));
             left = later;
             let read = self.read_days(thread, now).await?;
-            rows.extend(read.into_iter().filter(|row| from.is_none_or(|from| beyond(row.event.order_key(), from, direction))));
+            rows.extend(
+                read.into_iter().filter(|row| from.is_none_or(|from| beyond(row.event.order_key(), from, direction))),
+            );
             rows.sort_unstable_by_key(|row| row.event.order_key());
             if direction == Direction::Older {
                 rows.reverse();
             }
             // A row is in its place for good once no day that is left can hold one before it.
             let next = left.first().map(|(day, _)| *day);
-            let settled = rows.partition_point(|row| next.is_none_or(|day| is_settled(row.event.event_at, day, direction)));
+            let settled =
+                rows.partition_point(|row| next.is_none_or(|day| is_settled(row.event.event_at, day, direction)));
             if settled >= most {
                 break;
             }

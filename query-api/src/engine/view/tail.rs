@@ -1,20 +1,12 @@
 //! Which records of the tail are events of a workspace, once each. The records themselves stay sealed in the slot's tail;
 //! here is only what tells which of them a question needs. Pure.
-use schemas::{
-    event::Event,
-    ids::{ConversationId, EventId},
-    kind::Kind,
-    log::Offset,
-    partition::PartitionDay,
-    time::Millis,
-};
+use schemas::{event::Event, ids::ConversationId, kind::Kind, log::Offset, partition::PartitionDay, time::Millis};
 use std::collections::{BTreeMap, HashMap};
 use warehouse::duplicates::{Candidate, Seen};
 
 /// One event of the tail.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    pub id: EventId,
     pub conversation: Option<ConversationId>,
     pub kind: Kind,
     pub at: Millis,
@@ -27,7 +19,6 @@ pub(super) struct Entry {
 impl Entry {
     pub fn of(event: &Event) -> Self {
         Self {
-            id: event.id,
             conversation: event.conversation,
             kind: event.kind,
             at: event.event_at,

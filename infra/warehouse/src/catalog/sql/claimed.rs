@@ -28,6 +28,11 @@ pub(super) async fn known(
     Ok(known.into_iter().collect())
 }
 
+pub(super) async fn workspaces(database: &Database) -> Result<Vec<WorkspaceId>, CatalogError> {
+    let rows = sqlx::query("SELECT DISTINCT workspace FROM claimed_ids").fetch_all(database.read()).await?;
+    rows.iter().map(|row| Ok(WorkspaceId(bytes(row, 0)?))).collect()
+}
+
 pub(super) async fn forget(database: &Database, workspace: WorkspaceId, before: Millis) -> Result<(), CatalogError> {
     let mut write = database.begin().await?;
     sqlx::query("DELETE FROM claimed_ids WHERE workspace = $1 AND event_at < $2")

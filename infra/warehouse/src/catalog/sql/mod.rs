@@ -116,6 +116,10 @@ impl Catalog for SqlCatalog {
         claimed::known(&self.database, workspace, ids).await
     }
 
+    async fn claimed_workspaces(&self) -> Result<Vec<WorkspaceId>, CatalogError> {
+        claimed::workspaces(&self.database).await
+    }
+
     async fn forget_claimed(&self, workspace: WorkspaceId, before: Millis) -> Result<(), CatalogError> {
         claimed::forget(&self.database, workspace, before).await
     }

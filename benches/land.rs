@@ -1,7 +1,7 @@
 //! How many events per second, and per CPU second, land takes from an embedded log to committed, encrypted, read-back
-//! files. `cargo run --release -p transform --example land_bench -- [EVENTS] [WORKSPACES] [DAYS] [ordered|interleaved]`.
+//! files. `cargo bench --bench land -- [EVENTS] [WORKSPACES] [DAYS] [ordered|interleaved]`.
 #![allow(clippy::expect_used, reason = "a bench that cannot set up has nothing to measure")]
-#[path = "../tests/support/mod.rs"]
+#[path = "../transform/tests/support/mod.rs"]
 mod support;
 
 use schemas::{event::Event, partition::DAY, time::Millis};
@@ -17,7 +17,7 @@ fn cpu_seconds() -> f64 {
 
 #[tokio::main]
 async fn main() {
-    let mut args = std::env::args().skip(1);
+    let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
     let mut number = |default: u32| args.next().and_then(|a| a.parse().ok()).unwrap_or(default);
     let (events, workspaces, days) = (number(1_000_000), number(50), number(7));
     let interleaved = args.next().as_deref() == Some("interleaved");
@@ -40,7 +40,8 @@ async fn main() {
                     let id = n * workspaces + u32::try_from(w).expect("small");
                     let mut event = message(id, u8::try_from(n % 200).expect("small"), Millis(start.0 + when));
                     if let Some(message) = &mut event.message {
-                        message.text = Some(format!("สวัสดีค่ะ is the blue mug number {n} still in stock? {id:x} terima kasih"));
+                        message.text =
+                            Some(format!("สวัสดีค่ะ is the blue mug number {n} still in stock? {id:x} terima kasih"));
                     }
                     event
                 })

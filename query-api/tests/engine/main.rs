@@ -1,0 +1,12 @@
+//! The engine over a real log, catalog and store.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod amendments;
+mod build;
+mod land;
+mod lists;
+mod live;
+mod paging;
+mod retention;
+mod snapshots;
+mod world;

@@ -1,0 +1,69 @@
+//! From the command line to what it does.
+mod operate;
+mod print;
+mod up;
+
+use crate::{
+    cli::{Action, Cli},
+    config::{self, Config, ConfigError, Sources},
+    control::CommandError,
+    demo, logging, output,
+};
+use std::process::ExitCode;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// See [`CommandError`].
+pub async fn run(cli: Cli) -> Result<ExitCode, CommandError> {
+    let sources = Sources {
+        file: cli.config.clone(),
+        environment: std::env::vars_os().collect(),
+        data_dir: cli.data_dir.clone(),
+    };
+    let config = config::load(sources)?;
+    let json = cli.json;
+    match cli.action {
+        Action::Up => {
+            logging::start(&config.logging);
+            up::run(&config).await
+        }
+        Action::Ingest => single("ingest"),
+        Action::Transform => single("transform"),
+        Action::QueryApi => single("query-api"),
+        Action::Demo(options) => {
+            // It forges signatures, among other things that an operator would be warned of.
+            logging::start_quiet(&config.logging, "error");
+            let has_directory = cli.data_dir.is_some() || std::env::var_os("CHATMAI__DATA_DIR").is_some();
+            demo::run(config, options, has_directory, json).await
+        }
+        Action::Config => show(&config, json),
+        action => {
+            logging::start_quiet(&config.logging, "warn");
+            operate::run(&config, action, json).await
+        }
+    }
+}
+
+/// The roles one by one.
+fn single(role: &str) -> Result<ExitCode, CommandError> {
+    Err(CommandError::usage(format!(
+        "`chatmai {role}` alone needs log.kind = kafka and a PostgreSQL catalog, which this version does not have: the \
+         embedded log belongs to one process. Run `chatmai up`, which has all roles"
+    )))
+}
+
+fn show(config: &Config, json: bool) -> Result<ExitCode, CommandError> {
+    if json {
+        output::json(&serde_json::to_value(config).map_err(CommandError::failed)?)?;
+    } else {
+        output::bytes(config::to_toml(config)?.as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error)
+    }
+}

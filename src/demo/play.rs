@@ -1,0 +1,148 @@
+//! Sends the posts, over several connections at once.
+use super::{
+    check::Expectation,
+    client::{Client, Server},
+    freshness::Freshness,
+    stage::Stage,
+    traffic::{Fact, Post, Target, Traffic},
+};
+use bytes::Bytes;
+use hyper::{Method, StatusCode};
+use indicatif::ProgressBar;
+use parking_lot::Mutex;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{sync::mpsc, task::JoinSet};
+
+/// Connections at once.
+const CONNECTIONS: usize = 8;
+/// How often a post is sent again that was not acknowledged, as platforms do.
+const ATTEMPTS: u32 = 50;
+
+/// What was played.
+#[derive(Default)]
+pub struct Played {
+    /// What must come back.
+    pub expectation: Expectation,
+    /// Time to the answer of each post, in milliseconds.
+    pub answers: Vec<f64>,
+    /// Posts with a forged signature that were refused.
+    pub refused: u64,
+}
+
+struct Player {
+    paths: Vec<String>,
+    freshness: Freshness,
+    progress: ProgressBar,
+    played: Mutex<Played>,
+}
+
+/// Plays all of the traffic.
+///
+/// # Errors
+/// When a post is not answered as it should be.
+pub async fn play(
+    traffic: Traffic,
+    ingest: &Server,
+    stage: &Stage,
+    freshness: &Freshness,
+    progress: &ProgressBar,
+) -> Result<Played, String> {
+    let player = Arc::new(Player {
+        paths: stage.places.iter().map(|place| place.line_path.clone()).collect(),
+        freshness: freshness.clone(),
+        progress: progress.clone(),
+        played: Mutex::default(),
+    });
+    let (sender, posts) = mpsc::channel::<Post>(64);
+    let posts = Arc::new(tokio::sync::Mutex::new(posts));
+    let mut workers = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let (player, posts, mut client) = (player.clone(), posts.clone(), ingest.client());
+        workers.spawn(async move {
+            loop {
+                let post = posts.lock().await.recv().await;
+                let Some(post) = post else { return Ok(()) };
+                player.send(&mut client, post).await?;
+            }
+        });
+    }
+    // The workers let go of it when one of them fails.
+    drop(posts);
+    workers.spawn(async move {
+        let mut traffic = traffic;
+        while let Some(wave) = traffic.next_wave() {
+            for post in wave {
+                if sender.send(post).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    });
+    while let Some(ended) = workers.join_next().await {
+        ended.unwrap_or_else(|_| Err("the player has panicked".to_owned()))?;
+    }
+    let played = std::mem::take(&mut *player.played.lock());
+    Ok(played)
+}
+
+impl Player {
+    async fn send(&self, client: &mut Client, post: Post) -> Result<(), String> {
+        let path = match post.target {
+            Target::Line(shop) => &self.paths[shop],
+            Target::Facebook => "/webhooks/facebook",
+        };
+        let body = Bytes::from(post.body);
+        let headers = [("content-type", "application/json"), (post.signature.0, post.signature.1.as_str())];
+        for attempt in 0..ATTEMPTS {
+            let began = Instant::now();
+            let answer = client.send(Method::POST, path, &headers, body.clone()).await;
+            let now = Instant::now();
+            match answer.map(|(status, _)| status) {
+                Ok(StatusCode::OK) if !post.forged => {
+                    let mut played = self.played.lock();
+                    played.answers.push((now - began).as_secs_f64() * 1000.0);
+                    for sent in &post.sent {
+                        played.expectation.add(sent);
+                        if let Fact::Message { id, .. } = &sent.fact {
+                            self.freshness.accepted(sent.shop, id, now);
+                        }
+                    }
+                    drop(played);
+                    self.progress.inc(post.sent.len() as u64);
+                    return Ok(());
+                }
+                Ok(StatusCode::UNAUTHORIZED) if post.forged => {
+                    self.played.lock().refused += 1;
+                    return Ok(());
+                }
+                // Not acknowledged: the platform sends again.
+                Ok(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) | Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(u64::from(attempt + 1) * 20)).await;
+                }
+                Ok(other) => return Err(format!("a webhook was answered with {other}")),
+            }
+        }
+        Err("a webhook was not acknowledged in many attempts".into())
+    }
+}
+
+/// Facebook's handshake, as its dashboard does it.
+///
+/// # Errors
+/// When the challenge does not come back, or comes back for a wrong token.
+pub async fn handshake(ingest: &Server, verify_token: &str) -> Result<(), String> {
+    let mut client = ingest.client();
+    for (token, right) in [(verify_token, true), ("wrong", false)] {
+        let path = format!("/webhooks/facebook?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={token}");
+        let answer = client.send(Method::GET, &path, &[], Bytes::new()).await.map_err(|error| error.to_string())?;
+        let echoed = answer.0 == StatusCode::OK && answer.1 == "1158201444";
+        if echoed != right {
+            return Err(format!("Facebook's handshake was answered with {}", answer.0));
+        }
+    }
+    Ok(())
+}

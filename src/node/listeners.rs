@@ -1,0 +1,114 @@
+//! The three sockets, bound before any of them is served.
+use super::{DataDir, Endpoints, StartError, endpoints::url, stores::Stores};
+use crate::config::{AppId, Config, Secret};
+use ingest::{FacebookSettings, IngestSettings, RateSettings, platforms::facebook::AppIds};
+use prometheus_client::registry::Registry as Metrics;
+use serve::{
+    Limits, ListenerMetrics, TlsListener,
+    tls::{development_identity, load_identity, server_config},
+};
+use std::path::PathBuf;
+
+/// The two listeners that speak TLS.
+pub struct Listeners {
+    /// Webhooks.
+    pub ingest: TlsListener,
+    /// The query API.
+    pub api: TlsListener,
+    /// What they count.
+    pub metrics: [ListenerMetrics; 2],
+    /// What clients have to trust.
+    pub ca_certificate: PathBuf,
+}
+
+impl Listeners {
+    /// Binds both.
+    ///
+    /// # Errors
+    /// [`StartError`], when a certificate cannot be used or an address is taken.
+    pub async fn bind(
+        config: &Config,
+        directory: &DataDir,
+        stores: &Stores,
+        metrics: &mut Metrics,
+    ) -> Result<Self, StartError> {
+        let (identity, ca_certificate) = match (&config.tls.certificate, &config.tls.key) {
+            (Some(certificate), Some(key)) => {
+                let ca = config.tls.ca.as_ref().unwrap_or(certificate);
+                let ca = ca.canonicalize().map_err(StartError::file(ca))?;
+                (load_identity(certificate, key).map_err(StartError::part)?, ca)
+            }
+            _ => {
+                let tls = directory.directory("tls")?;
+                let made = development_identity(&tls, &*stores.clock).map_err(StartError::part)?;
+                (made.identity, made.ca_certificate)
+            }
+        };
+        let tls = server_config(&identity).map_err(StartError::part)?;
+        let ingest_metrics = ListenerMetrics::new("ingest", metrics);
+        let api_metrics = ingest_metrics.beside("api");
+        let limits = limits(config);
+        let ingest = TlsListener::bind(config.listen.ingest, tls.clone(), limits.clone(), ingest_metrics.clone());
+        let ingest = ingest.await.map_err(StartError::part)?;
+        let api =
+            TlsListener::bind(config.listen.api, tls, limits, api_metrics.clone()).await.map_err(StartError::part)?;
+        Ok(Self { ingest, api, metrics: [ingest_metrics, api_metrics], ca_certificate })
+    }
+
+    /// Where they and the operations listener are.
+    pub fn endpoints(&self, operations: std::net::SocketAddr) -> Endpoints {
+        Endpoints {
+            ingest: url("https", self.ingest.local_addr()),
+            api: url("https", self.api.local_addr()),
+            operations: url("http", operations),
+            ca_certificate: self.ca_certificate.clone(),
+        }
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        header_bytes: usize::try_from(config.limits.header_bytes.0).unwrap_or(usize::MAX),
+        header_timeout: config.limits.read_timeout.0,
+        body_timeout: config.limits.read_timeout.0,
+        connections: config.limits.connections,
+        streams: config.limits.streams,
+        ..Limits::default()
+    }
+}
+
+/// Which Facebook app is which.
+pub fn app_ids(config: &Config) -> AppIds {
+    let texts = |ids: &[AppId]| ids.iter().map(|id| id.0.clone()).collect();
+    let facebook = &config.platforms.facebook;
+    AppIds {
+        own: facebook.app_id.as_ref().map(|id| id.0.clone()),
+        page_inbox: texts(&facebook.page_inbox_app_ids),
+        human: texts(&facebook.human_app_ids),
+    }
+}
+
+/// What the webhooks are told.
+///
+/// # Errors
+/// [`StartError::Config`] when a secret file cannot be read.
+pub fn ingest_settings(config: &Config) -> Result<IngestSettings, StartError> {
+    let facebook = &config.platforms.facebook;
+    let read = |files| -> Result<Vec<ingest::Secret>, StartError> {
+        let secrets = Secret::read_all(files)?;
+        Ok(secrets.iter().map(|secret| ingest::Secret::new(secret.expose().to_vec())).collect())
+    };
+    let (app_secrets, verify_tokens) = (read(&facebook.app_secret_file)?, read(&facebook.verify_token_file)?);
+    let has_app = !app_secrets.is_empty() || !verify_tokens.is_empty();
+    let facebook = has_app.then(|| FacebookSettings { app_secrets, verify_tokens, apps: app_ids(config) });
+    Ok(IngestSettings {
+        body_max: usize::try_from(config.limits.body_bytes.0).unwrap_or(usize::MAX),
+        header_max: usize::try_from(config.limits.header_bytes.0).unwrap_or(usize::MAX),
+        read_timeout: config.limits.read_timeout.0,
+        rate: RateSettings {
+            per_connection: config.limits.posts_per_connection,
+            per_address: config.limits.posts_per_address,
+        },
+        facebook,
+    })
+}

@@ -1,0 +1,71 @@
+//! Whether the process can do its work, and why not.
+use super::{progress::Progress, stores::Stores};
+use futures::future::BoxFuture;
+use keys::Keyring;
+use serve::{ListenerMetrics, operations::Readiness};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use warehouse::catalog::{Catalog, SqlCatalog};
+
+/// Waiting longer than this, and than ten times what land may wait anyway, is worth a word.
+const LEAST_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is asked.
+pub struct Ready {
+    catalog: Arc<SqlCatalog>,
+    keyring: Keyring,
+    store: PathBuf,
+    progress: Progress,
+    patience: Duration,
+    listeners: [ListenerMetrics; 2],
+}
+
+impl Ready {
+    /// Asks these.
+    pub fn new(
+        stores: &Stores,
+        store: PathBuf,
+        progress: Progress,
+        max_age: Duration,
+        listeners: [ListenerMetrics; 2],
+    ) -> Self {
+        let patience = LEAST_PATIENCE.max(max_age.saturating_mul(10));
+        Self { catalog: stores.catalog.clone(), keyring: stores.keyring.clone(), store, progress, patience, listeners }
+    }
+
+    async fn ask(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if let Err(error) = self.catalog.ping().await {
+            reasons.push(format!("catalog: {error}"));
+        }
+        if let Err(error) = self.keyring.ping().await {
+            reasons.push(format!("key store: {error}"));
+        }
+        if let Err(error) = tokio::fs::metadata(&self.store).await {
+            reasons.push(format!("store: {error}"));
+        }
+        match self.progress.look().await {
+            Ok(_) if self.progress.age() > self.patience => {
+                reasons.push(format!("lag: nothing was landed for {} s", self.progress.age().as_secs()));
+            }
+            Ok(_) => {}
+            Err(super::progress::ProgressError::Log(error)) => reasons.push(format!("log: {error}")),
+            // The catalog has been asked above.
+            Err(super::progress::ProgressError::Catalog(_)) => {}
+        }
+        reasons
+    }
+}
+
+impl Readiness for Ready {
+    fn reasons(&self) -> BoxFuture<'_, Vec<String>> {
+        Box::pin(self.ask())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let refused = ["ingest", "api"].into_iter().zip(&self.listeners).flat_map(|(name, listener)| {
+            let counts = listener.refused().into_iter().filter(|(_, count)| *count > 0);
+            counts.map(move |(version, count)| format!("{name}: {count} clients refused that speak {version}"))
+        });
+        refused.collect()
+    }
+}

@@ -1,0 +1,279 @@
+//! A whole process: all roles on one data directory.
+use super::{
+    DataDir, Desk, Endpoints, StartError,
+    desk::Pipeline,
+    gate::Gate,
+    housekeeping,
+    land::{self, Land},
+    listeners::{Listeners, ingest_settings},
+    metrics::{NodeMetrics, Totals},
+    progress::Progress,
+    readiness::Ready,
+    stop::turned,
+    stores::{Events, Stores},
+    supervisor::Supervisor,
+};
+use crate::{config::Config, control::Control};
+use ingest::{Ingest, IngestOptions};
+use prometheus_client::registry::Registry as Metrics;
+use query_api::{
+    engine::{Engine, EngineMetrics, EngineOptions, EngineSettings, EngineTasks},
+    http::{Api, ApiMetrics, ApiOptions, ApiSettings},
+};
+use records::Appender;
+use serve::operations;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+use warehouse::catalog::Catalog;
+
+/// How long requests that run may still take, what is left may take to land, and all else to end: under ten seconds.
+const ANSWER: Duration = Duration::from_millis(2500);
+const LAND: Duration = Duration::from_secs(4);
+const REST: Duration = Duration::from_millis(500);
+
+/// A running process.
+pub struct Node {
+    endpoints: Endpoints,
+    desk: Arc<Desk>,
+    land: Land,
+    engine: Engine,
+    api: Api,
+    events: Events,
+    stores: Stores,
+    metrics: Arc<NodeMetrics>,
+    /// What takes requests; it ends first.
+    front: Supervisor,
+    /// What works on.
+    back: Supervisor,
+    closing: watch::Sender<bool>,
+    ending: watch::Sender<bool>,
+    // Dropped last: until then nobody else may open the directory.
+    directory: DataDir,
+}
+
+impl Node {
+    /// Opens everything, starts everything, and says where it listens.
+    ///
+    /// # Errors
+    /// [`StartError`]; what had been started has ended then.
+    pub async fn start(config: &Config, directory: DataDir) -> Result<Self, StartError> {
+        Endpoints::withdraw(directory.path())?;
+        let settings = ingest_settings(config)?;
+        let mut metrics = Metrics::default();
+        let stores = Stores::open(config, &directory).await?;
+        let events = stores.open_events(config, &directory).await?;
+        let listeners = Listeners::bind(config, &directory, &stores, &mut metrics).await?;
+        let (engine, tasks) = start_engine(config, &stores, &events, &mut metrics).await?;
+        let nudged = engine.clone();
+        let committed = Arc::new(move |slot| nudged.nudge(slot));
+        let (land, land_task) = land::start(config, &stores, &events, committed, &mut metrics)?;
+        let appender = Appender::new(events.log.clone(), stores.keyring.clone());
+        let ingest = Ingest::build(IngestOptions {
+            appender: appender.clone(),
+            registry: stores.registry.clone(),
+            vault: stores.vault.clone(),
+            keyring: stores.keyring.clone(),
+            clock: stores.clock.clone(),
+            entropy: stores.entropy.clone(),
+            settings,
+            metrics: &mut metrics,
+        });
+        let api = Api::build(ApiOptions {
+            answers: Arc::new(engine.clone()),
+            appender,
+            registry: stores.registry.clone(),
+            keyring: stores.keyring.clone(),
+            clock: stores.clock.clone(),
+            entropy: stores.entropy.clone(),
+            metrics: ApiMetrics::register(&mut metrics),
+            settings: ApiSettings { requests_per_second: config.limits.requests_per_key, ..ApiSettings::default() },
+        });
+        let progress = Progress::new(events.log.clone(), stores.catalog.clone(), stores.clock.clone());
+        let node_metrics =
+            Arc::new(NodeMetrics::new(stores.catalog.clone(), events.log.clone(), progress.clone(), &mut metrics));
+        let ready = Ready::new(
+            &stores,
+            directory.file("store"),
+            progress.clone(),
+            config.land.max_age.0,
+            listeners.metrics.clone(),
+        );
+        let refreshed = node_metrics.clone();
+        let refresh: operations::Refresh = Arc::new(move || {
+            let metrics = refreshed.clone();
+            Box::pin(async move { metrics.refresh().await })
+        });
+        let operations = operations::bind(config.listen.operations, Arc::new(metrics), Arc::new(ready), Some(refresh));
+        let operations = operations.await.map_err(StartError::part)?;
+        let endpoints = listeners.endpoints(operations.local_addr());
+        let gate = Gate::new(events.clone(), stores.catalog.clone(), Some(engine.clone()), config.land.max_rows);
+        let desk = Arc::new(Desk::new(
+            config,
+            &stores,
+            Some(Pipeline {
+                intake: ingest.intake().clone(),
+                gate: Arc::new(gate),
+                catalog: stores.catalog.clone(),
+                files: events.files.clone(),
+                land: land.clone(),
+            }),
+        ));
+        let control = Control::bind(directory.path(), desk.clone()).map_err(StartError::file(directory.path()))?;
+
+        let (closing, closed) = watch::channel(false);
+        let (ending, ended) = watch::channel(false);
+        let (mut front, mut back) = (Supervisor::default(), Supervisor::default());
+        let registry = stores.registry.clone();
+        back.spawn("registry", {
+            let stop = turned(ended.clone());
+            async move {
+                registry.run(stop).await;
+                Ok(())
+            }
+        });
+        back.spawn("land and jobs", land_task.run(ended.clone(), LAND));
+        back.spawn("readers", run_engine(tasks, ended.clone()));
+        back.spawn("housekeeping", housekeeping::run(events.log.clone(), progress, engine.clone(), ended.clone()));
+        back.spawn("operations listener", {
+            let stop = turned(ended);
+            async move {
+                operations.serve(stop, REST).await;
+                Ok(())
+            }
+        });
+        front.spawn("webhook listener", {
+            let (router, stop) = (ingest.router(), turned(closed.clone()));
+            async move {
+                listeners.ingest.serve(router, stop, ANSWER).await;
+                Ok(())
+            }
+        });
+        front.spawn("API listener", {
+            let (router, stop) = (api.router(), turned(closed.clone()));
+            async move {
+                listeners.api.serve(router, stop, ANSWER).await;
+                Ok(())
+            }
+        });
+        front.spawn("control socket", control.run(turned(closed)));
+        endpoints.publish(directory.path())?;
+        tracing::info!(ingest = endpoints.ingest, api = endpoints.api, operations = endpoints.operations, "listening");
+        Ok(Self {
+            endpoints,
+            desk,
+            land,
+            engine,
+            api,
+            events,
+            stores,
+            metrics: node_metrics,
+            front,
+            back,
+            closing,
+            ending,
+            directory,
+        })
+    }
+
+    /// Where it listens.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// What operators' commands work with.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    /// Lands everything that is in the log, and lets readers take it from the files.
+    ///
+    /// # Errors
+    /// Why it could not be.
+    pub async fn commit(&self) -> Result<(), String> {
+        self.land.flush().await?;
+        self.engine.refresh().await.map_err(|error| error.to_string())
+    }
+
+    /// How events ended.
+    ///
+    /// # Errors
+    /// When catalog or log do not answer.
+    pub async fn totals(&self) -> Result<Totals, String> {
+        self.metrics.totals().await
+    }
+
+    /// Live data files and their bytes.
+    ///
+    /// # Errors
+    /// When the catalog does not answer.
+    pub async fn data_files(&self) -> Result<(u64, u64), String> {
+        let (mut files, mut bytes) = (0, 0);
+        for slot in super::stores::slots(&*self.events.log) {
+            for file in self.stores.catalog.live_files(slot).await.map_err(|error| error.to_string())? {
+                files += 1;
+                bytes += file.bytes;
+            }
+        }
+        Ok((files, bytes))
+    }
+
+    /// Completes when a part ends by itself.
+    pub async fn failed(&mut self) -> String {
+        tokio::select! {
+            why = self.front.failed() => why,
+            why = self.back.failed() => why,
+        }
+    }
+
+    /// Stops in order: accept nothing more, answer what runs, land what is left.
+    ///
+    /// # Errors
+    /// What failed on the way; what was acknowledged is in the log in any case.
+    pub async fn stop(mut self) -> Result<(), String> {
+        tracing::info!(step = "close", "no new requests; running ones are answered");
+        let withdrawn = Endpoints::withdraw(self.directory.path());
+        self.closing.send_replace(true);
+        self.api.close_streams();
+        let mut failures = self.front.ended("close", ANSWER + REST).await;
+        crate::control::withdraw(self.directory.path());
+        tracing::info!(step = "commit", "what is left is landed");
+        self.ending.send_replace(true);
+        failures.extend(self.back.ended("commit", LAND + REST).await);
+        if tokio::time::timeout(REST, self.events.log.close()).await.is_err() {
+            tracing::warn!(step = "end", "the log did not close in time; what it acknowledged is durable");
+        }
+        tracing::info!(step = "end", "stopped");
+        failures.extend(withdrawn.err().map(|error| error.to_string()));
+        if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+    }
+}
+
+async fn start_engine(
+    config: &Config,
+    stores: &Stores,
+    events: &Events,
+    metrics: &mut Metrics,
+) -> Result<(Engine, EngineTasks), StartError> {
+    let bytes = |size: crate::config::Size| usize::try_from(size.0).unwrap_or(usize::MAX);
+    let options = EngineOptions {
+        log: events.log.clone(),
+        keyring: stores.keyring.clone(),
+        catalog: stores.catalog.clone(),
+        files: events.files.clone(),
+        duplicates: events.duplicates.clone(),
+        registry: stores.registry.clone(),
+        clock: stores.clock.clone(),
+        settings: EngineSettings {
+            index_bytes: bytes(config.query.index_bytes),
+            tail_bytes: bytes(config.query.tail_bytes),
+            ..EngineSettings::default()
+        },
+        metrics: EngineMetrics::register(metrics),
+    };
+    Engine::start(options).await.map_err(StartError::part)
+}
+
+async fn run_engine(tasks: EngineTasks, stop: watch::Receiver<bool>) -> Result<(), String> {
+    tasks.run(turned(stop)).await;
+    Ok(())
+}

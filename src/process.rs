@@ -1,0 +1,58 @@
+//! What the process denies itself, before it touches anything.
+use rustix::{
+    fs::Mode,
+    process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit, umask},
+};
+use std::io;
+
+/// Files that the process may have open, if the system lets it.
+const OPEN_FILES: u64 = 65_536;
+
+/// No core dumps and no debugger: keys are in memory. No file that others may read. Panics say where and not what, as
+/// their text may hold content.
+///
+/// # Errors
+/// When the system does not let it.
+pub fn harden() -> io::Result<()> {
+    umask(Mode::RWXG | Mode::RWXO);
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    let files = getrlimit(Resource::Nofile);
+    let most = files.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if files.current.is_some_and(|current| current < most) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: files.maximum })?;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(|| "?".to_owned(), ToString::to_string);
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!(place, "a panic");
+        } else {
+            eprintln!("chatmai: a panic at {place}");
+        }
+    }));
+    Ok(())
+}
+
+/// The most memory that the process ever had resident, in bytes; 0 where the system does not say.
+pub fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    parse_peak(&status)
+}
+
+fn parse_peak(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|rest| rest.trim().strip_suffix("kB")).and_then(|number| number.trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_read_from_the_systems_words() {
+        assert_eq!(parse_peak("Name:\tx\nVmHWM:\t   1234 kB\nVmRSS: 1 kB\n"), 1234 * 1024);
+        assert_eq!(parse_peak("nonsense"), 0);
+        assert!(peak_rss_bytes() > 1 << 20);
+    }
+}
