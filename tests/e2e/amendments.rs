@@ -72,6 +72,7 @@ fn an_edit_and_an_unsend_act_at_once_and_stay_across_restarts_and_folding() {
     send(&world, line::edit("2", &user, "undead-words", at + 9001));
     let api = world.api(&shop);
     wait_until("the edit after the fold", || api.find("1")[0]["text"] == "third-words");
+    for n in 0..40 { println!("try {n}: {}", everything(&api).contains("undead-words")); std::thread::sleep(std::time::Duration::from_millis(250)); }
     check(&api, "2", None, &["undead-words"]);
     settle(&mut world);
     check(&world.api(&shop), "1", Some("third-words"), &["second-words", "undead-words"]);

@@ -29,6 +29,7 @@ pub struct Metrics {
     pub last_commit_at: Gauge,
     pub orphans: Counter,
     pub missing: Gauge,
+    pub damaged: Gauge,
 }
 
 impl Metrics {
@@ -43,6 +44,7 @@ impl Metrics {
             last_commit_at: Gauge::default(),
             orphans: Counter::default(),
             missing: Gauge::default(),
+            damaged: Gauge::default(),
         };
         registry.register("chatmai_land_commits", "Commits of land", metrics.commits.clone());
         registry.register("chatmai_land_rows", "Rows that land committed", metrics.rows.clone());
@@ -59,6 +61,11 @@ impl Metrics {
             "chatmai_scrub_orphans",
             "Objects removed that no catalog row named",
             metrics.orphans.clone(),
+        );
+        registry.register(
+            "chatmai_scrub_damaged",
+            "Live files whose object is not what was written",
+            metrics.damaged.clone(),
         );
         registry.register("chatmai_scrub_missing", "Live files whose object is missing", metrics.missing.clone());
         metrics

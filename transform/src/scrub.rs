@@ -1,8 +1,9 @@
 //! The store against the catalog, both ways: objects that no row names are removed once they are old enough, rows
 //! whose object is missing are reported. And objects of replaced files go after the reader grace.
 use crate::{Shared, TransformError, derive::LEASE};
-use schemas::{ids::DataFileId, partition::READER_GRACE};
+use schemas::{ids::DataFileId, log::Slot, partition::READER_GRACE};
 use std::collections::{HashMap, HashSet};
+use warehouse::file::FileError;
 
 /// What a run found.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -13,8 +14,10 @@ pub struct Scrubbed {
     pub orphans: usize,
     /// Objects that no row names and that are too young to be removed: a commit may be under way.
     pub young: usize,
-    /// Live files whose object is missing or has another length. Must be empty.
+    /// Live files whose object is missing. Must be empty.
     pub missing: Vec<DataFileId>,
+    /// Live files whose object is not what was written. Must be empty.
+    pub damaged: Vec<DataFileId>,
 }
 
 /// Files of one look.
@@ -75,7 +78,22 @@ pub(crate) async fn scrub(shared: &Shared) -> Result<Scrubbed, TransformError> {
     for id in &found.missing {
         tracing::error!(file = %id, "a live data file is missing from the store");
     }
+    for slot in 0..shared.log.slots() {
+        for file in shared.catalog.live_files(Slot(slot)).await? {
+            match shared.files.verify(&file).await {
+                Ok(()) => {}
+                // Replaced or expired since the look, or reported as missing above.
+                Err(FileError::Gone(_)) => {}
+                Err(FileError::Integrity { file, why }) => {
+                    tracing::error!(%file, why, "a data file is damaged");
+                    found.damaged.push(file);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
     shared.metrics.orphans.inc_by(found.orphans as u64);
+    shared.metrics.damaged.set(i64::try_from(found.damaged.len()).unwrap_or(i64::MAX));
     shared.metrics.missing.set(i64::try_from(found.missing.len()).unwrap_or(i64::MAX));
     Ok(found)
 }

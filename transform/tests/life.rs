@@ -29,7 +29,7 @@ async fn events_land_once_and_the_totals_add_up() {
     let transform = house.start();
     let first = message(1, 1, seconds(-100));
     house.append(&ann, &[first.clone(), message(2, 2, seconds(-90)), first.clone()]).await;
-    house.append(&ben, &[first.clone()]).await;
+    house.append(&ben, std::slice::from_ref(&first)).await;
     transform.flush().await.expect("landed");
     // A redelivery after the commit, one within a second of it, and another event of the same second.
     let mut close = first.clone();
@@ -141,7 +141,7 @@ async fn a_day_settles_to_one_file_and_old_content_is_gone_from_the_files() {
     house
         .append(&ann, &[edit(11, &edited, seconds(60), "second", 2), edit(12, &edited, seconds(61), "first", 1)])
         .await;
-    house.append(&ann, &[gone.clone()]).await;
+    house.append(&ann, std::slice::from_ref(&gone)).await;
     transform.flush().await.expect("landed");
     jobs.derive().await.expect("derived");
     let before = house.rows(ann.id).await;
@@ -282,9 +282,14 @@ async fn scrub_removes_old_orphans_and_finds_missing_files() {
     let jobs = transform.jobs();
     assert_eq!(jobs.scrub().await.expect("scrubbed").young, 2);
     house.clock.advance(DAY * 2);
+    let mut bytes = std::fs::read(&path).expect("read");
+    bytes[100] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    let scrubbed = jobs.scrub().await.expect("scrubbed");
+    assert_eq!((scrubbed.orphans, scrubbed.damaged), (2, vec![file.id]));
     std::fs::remove_file(&path).expect("removed");
     let scrubbed = jobs.scrub().await.expect("scrubbed");
-    assert_eq!((scrubbed.orphans, scrubbed.missing), (2, vec![file.id]));
+    assert_eq!((scrubbed.orphans, scrubbed.missing), (0, vec![file.id]));
     assert!(!orphan.exists() && !staged.exists());
     transform.shutdown().await.expect("stopped");
 }

@@ -66,6 +66,13 @@ impl Worker {
                 self.slot, snapshot.next
             )));
         }
+        let end = shared.log.end(self.slot).await.map_err(log)?;
+        if end < snapshot.next {
+            return Err(TransformError::Integrity(format!(
+                "slot {} is landed up to {} but the log ends at {end}: it is older than the catalog",
+                self.slot, snapshot.next
+            )));
+        }
         let mut known = Known::load(&shared, self.slot).await?;
         loop {
             let (flushes, last) = self.wait_for_work(snapshot.next).await?;

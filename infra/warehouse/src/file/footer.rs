@@ -68,9 +68,16 @@ impl Files {
         }
         let decryption = encryption::decrypt(file, &self.inner.keyring).await?;
         let path = DataFilePath::of(file).object();
+        // The parquet crate looks at the magic at the end only.
+        let magic = self.inner.store.get_range(&path, 0..4).await.map_err(|e| FileError::from_store(file.id, &e))?;
+        if magic.as_ref() != b"PARE" {
+            return Err(FileError::Integrity { file: file.id, why: "it does not begin as an encrypted file".into() });
+        }
         let mut reader = ParquetMetaDataReader::new()
             .with_prefetch_hint(Some(FOOTER_HINT))
-            .with_page_index_policy(PageIndexPolicy::Optional)
+            // An index that does not open is damage, not a file without one.
+            .with_column_index_policy(PageIndexPolicy::Optional)
+            .with_offset_index_policy(PageIndexPolicy::Required)
             .with_decryption_properties(Some(decryption));
         reader
             .try_load(Fetch(&self.inner.store, &path), file.bytes)

@@ -4,6 +4,7 @@ use crate::catalog::DataFile;
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
 use schemas::{ids::DataFileId, time::Millis};
+use sha2::{Digest, Sha256};
 use std::{
     fs::File,
     io,
@@ -63,6 +64,25 @@ impl Files {
             objects.extend(staged.map_err(|e| FileError::Unavailable(format!("cannot list the store: {e}")))?);
         }
         Ok(objects)
+    }
+
+    /// Compares an object with the length and the SHA-256 of its catalog row.
+    ///
+    /// # Errors
+    /// [`FileError::Integrity`] when they differ; see also [`FileError`].
+    pub async fn verify(&self, file: &DataFile) -> Result<(), FileError> {
+        let fault = |e: object_store::Error| FileError::from_store(file.id, &e);
+        let object = self.inner.store.get(&DataFilePath::of(file).object()).await.map_err(fault)?;
+        let mut stream = object.into_stream();
+        let (mut digest, mut bytes) = (Sha256::new(), 0);
+        while let Some(chunk) = stream.try_next().await.map_err(fault)? {
+            digest.update(&chunk);
+            bytes += chunk.len() as u64;
+        }
+        if bytes != file.bytes || <[u8; 32]>::from(digest.finalize()) != file.sha256 {
+            return Err(FileError::Integrity { file: file.id, why: "it is not the object that was written".into() });
+        }
+        Ok(())
     }
 
     /// Removes an object that no catalog row names.
