@@ -2,8 +2,9 @@
 //! Merging commutes: whatever order amendments come in, also before what they amend, the outcome is the same.
 use crate::{
     columns::EventRow,
-    event::{Change, Event, OrderKey},
+    event::{Author, Change, Event, OrderKey},
     ids::EventId,
+    kind::AuthorKind,
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,18 @@ impl Amended {
         }
     }
 
+    /// Says who wrote it, where the first copy did not.
+    pub(crate) fn name_author(&self, author: Option<&mut Author>) {
+        if let (Some(member), Some(author)) = (&self.member, author)
+            && author.member.is_none()
+        {
+            author.member = Some(member.clone());
+            if author.kind == AuthorKind::AgentExternal {
+                author.kind = AuthorKind::Agent;
+            }
+        }
+    }
+
     /// Changes a message's row. Applying twice is applying once.
     pub fn apply(&self, row: &mut EventRow) {
         let Some(message) = &mut row.event.message else { return };
@@ -70,14 +83,7 @@ impl Amended {
             row.edited_at = Some(edit.key.at);
             row.edit_order = Some(edit.order);
         }
-        if let (Some(member), Some(author)) = (&self.member, &mut row.event.author)
-            && author.member.is_none()
-        {
-            author.member = Some(member.clone());
-            if author.kind == crate::kind::AuthorKind::AgentExternal {
-                author.kind = crate::kind::AuthorKind::Agent;
-            }
-        }
+        self.name_author(row.event.author.as_mut());
         if let Some(at) = self.unsent_at {
             row.unsent_at = Some(row.unsent_at.map_or(at, |held| held.min(at)));
         }

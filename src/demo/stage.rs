@@ -73,7 +73,10 @@ impl Stage {
                 external_id: shop.page.clone(),
                 secret: None,
             };
-            let facebook = command(desk, facebook).await?.0;
+            let facebook = command(desk, facebook).await.map_err(|error| {
+                CommandError::failed(format!("{error}; play another --seed, or in another --data-dir"))
+            })?;
+            let facebook = facebook.0;
             for (answer, is_line) in [(&line, true), (&facebook, false)] {
                 let id = text(answer, "connection")?.parse().map_err(CommandError::failed)?;
                 stage.accounts.insert(id, (number, is_line));

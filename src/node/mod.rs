@@ -10,6 +10,7 @@ mod land;
 mod listeners;
 mod metrics;
 mod progress;
+mod readers;
 mod readiness;
 mod run;
 mod solo;

@@ -8,6 +8,7 @@ use super::{
     listeners::{Listeners, ingest_settings},
     metrics::{NodeMetrics, Totals},
     progress::Progress,
+    readers,
     readiness::Ready,
     stop::turned,
     stores::{Events, Stores},
@@ -17,7 +18,7 @@ use crate::{config::Config, control::Control};
 use ingest::{Ingest, IngestOptions};
 use prometheus_client::registry::Registry as Metrics;
 use query_api::{
-    engine::{Engine, EngineMetrics, EngineOptions, EngineSettings, EngineTasks},
+    engine::Engine,
     http::{Api, ApiMetrics, ApiOptions, ApiSettings},
 };
 use records::Appender;
@@ -63,7 +64,7 @@ impl Node {
         let stores = Stores::open(config, &directory).await?;
         let events = stores.open_events(config, &directory).await?;
         let listeners = Listeners::bind(config, &directory, &stores, &mut metrics).await?;
-        let (engine, tasks) = start_engine(config, &stores, &events, &mut metrics).await?;
+        let (engine, tasks) = readers::start(config, &stores, &events, &mut metrics).await?;
         let nudged = engine.clone();
         let committed = Arc::new(move |slot| nudged.nudge(slot));
         let (land, land_task) = land::start(config, &stores, &events, committed, &mut metrics)?;
@@ -132,7 +133,7 @@ impl Node {
             }
         });
         back.spawn("land and jobs", land_task.run(ended.clone(), LAND));
-        back.spawn("readers", run_engine(tasks, ended.clone()));
+        back.spawn("readers", readers::run(tasks, ended.clone()));
         back.spawn("housekeeping", housekeeping::run(events.log.clone(), progress, engine.clone(), ended.clone()));
         back.spawn("operations listener", {
             let stop = turned(ended);
@@ -246,34 +247,4 @@ impl Node {
         failures.extend(withdrawn.err().map(|error| error.to_string()));
         if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
     }
-}
-
-async fn start_engine(
-    config: &Config,
-    stores: &Stores,
-    events: &Events,
-    metrics: &mut Metrics,
-) -> Result<(Engine, EngineTasks), StartError> {
-    let bytes = |size: crate::config::Size| usize::try_from(size.0).unwrap_or(usize::MAX);
-    let options = EngineOptions {
-        log: events.log.clone(),
-        keyring: stores.keyring.clone(),
-        catalog: stores.catalog.clone(),
-        files: events.files.clone(),
-        duplicates: events.duplicates.clone(),
-        registry: stores.registry.clone(),
-        clock: stores.clock.clone(),
-        settings: EngineSettings {
-            index_bytes: bytes(config.query.index_bytes),
-            tail_bytes: bytes(config.query.tail_bytes),
-            ..EngineSettings::default()
-        },
-        metrics: EngineMetrics::register(metrics),
-    };
-    Engine::start(options).await.map_err(StartError::part)
-}
-
-async fn run_engine(tasks: EngineTasks, stop: watch::Receiver<bool>) -> Result<(), String> {
-    tasks.run(turned(stop)).await;
-    Ok(())
 }

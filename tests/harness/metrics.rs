@@ -20,6 +20,12 @@ pub fn sum(samples: &BTreeMap<String, f64>, name: &str) -> f64 {
     samples.iter().filter(|(sample, _)| of(sample)).map(|(_, n)| n).sum()
 }
 
+/// The sum over the samples of a metric that have this word among their labels.
+pub fn labelled(endpoints: &Endpoints, name: &str, word: &str) -> f64 {
+    let of = |sample: &str| sample.starts_with(name) && sample.contains(word);
+    samples(endpoints).iter().filter(|(sample, _)| of(sample)).map(|(_, n)| n).sum()
+}
+
 /// `chatmai_events_total` by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {

@@ -345,11 +345,7 @@ impl LastMessage {
             self.edited_at = Some(edit.key.at);
             self.edit_order = Some(edit.order);
         }
-        if let (Some(member), Some(author)) = (&amended.member, &mut self.author)
-            && author.member.is_none()
-        {
-            author.member = Some(member.clone());
-        }
+        amended.name_author(self.author.as_mut());
         if let Some(at) = amended.unsent_at {
             self.unsent_at = Some(self.unsent_at.map_or(at, |held| held.min(at)));
         }
