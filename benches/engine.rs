@@ -5,7 +5,7 @@
 mod support;
 
 use query_api::engine::{
-    Engine, EngineOptions, EngineSettings,
+    Engine, EngineMetrics, EngineOptions, EngineSettings,
     types::{AssigneeFilter, InboxFilter, Order, ShownStatus, Walk},
 };
 use schemas::{
@@ -102,7 +102,7 @@ async fn write_history(house: &House, workspace: &Workspace, total: u64, every: 
                 let number = day * per_day + n;
                 let at = Millis(start + i64::try_from(n * 86_400_000 / per_day).expect("small"));
                 let mut event = message(u32::try_from(number).expect("small"), 0, at);
-                event.conversation = Some(id(if number % every == 0 { 0 } else { 1 + number % 50_000 }));
+                event.conversation = Some(id(if number.is_multiple_of(every) { 0 } else { 1 + number % 50_000 }));
                 EventRow::new(Offset(number), event)
             })
             .collect();
@@ -135,9 +135,9 @@ async fn engine(house: &House) -> Engine {
         registry: house.registry.clone(),
         clock: house.clock.clone(),
         settings: EngineSettings { index_bytes: 1 << 30, ..EngineSettings::default() },
+        metrics: EngineMetrics::register(&mut prometheus_client::registry::Registry::default()),
     };
-    let (engine, tasks) =
-        Engine::start(options, &mut prometheus_client::registry::Registry::default()).await.expect("an engine");
+    let (engine, tasks) = Engine::start(options).await.expect("an engine");
     tokio::spawn(tasks.run(std::future::pending()));
     engine
 }

@@ -28,7 +28,11 @@ async fn main() {
     for n in 0..workspaces {
         customers.push(house.workspace(&format!("workspace {n}"), None).await);
     }
-    println!("{workspaces} workspaces made in {:.1} s, resident {} MiB", begun.elapsed().as_secs_f64(), status_mib("VmRSS"));
+    println!(
+        "{workspaces} workspaces made in {:.1} s, resident {} MiB",
+        begun.elapsed().as_secs_f64(),
+        status_mib("VmRSS")
+    );
     let transform = house.start();
     let per_round = (seconds / 2).max(1);
     for round in 0..rounds {

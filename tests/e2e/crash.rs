@@ -31,7 +31,7 @@ fn kill_9_at_random_instants_loses_nothing_and_doubles_nothing() {
         let round = (kills - done).min(kills.div_ceil(3).min(50));
         let load = &load;
         std::thread::scope(|scope| {
-            let seeds = [random.number(), random.number()];
+            let seeds = std::array::from_fn::<_, 4, _>(|_| random.number());
             let threads = seeds.map(|seed| scope.spawn(move || load.run(seed)));
             for _ in 0..round {
                 std::thread::sleep(Duration::from_millis(100 + random.number() % 1200));

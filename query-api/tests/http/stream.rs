@@ -40,7 +40,7 @@ fn changed(world: &World, n: u8) -> Change {
 }
 
 fn live(world: &World, next: u64, change: Change) -> Live {
-    Live::Change(at(world, next), change)
+    Live::Change(at(world, next), Box::new(change))
 }
 
 fn tell(world: &World, what: impl IntoIterator<Item = Live>) {
@@ -97,7 +97,7 @@ async fn who_leaves_anywhere_goes_on_right_there() {
         (at(&world, 10), created(4)),
         (at(&world, 10), changed(&world, 4)),
     ];
-    tell(&world, changes.iter().map(|(position, change)| Live::Change(*position, change.clone())));
+    tell(&world, changes.iter().map(|(position, change)| Live::Change(*position, Box::new(change.clone()))));
     world.answers.with(world.ours.workspace.id, |shelf| shelf.changes = Some(changes.to_vec()));
     let mut all = Vec::new();
     for _ in &changes {

@@ -15,7 +15,7 @@ fn event(n: u8, at: i64, kind: Kind, author: AuthorKind, details: &str) -> Event
         connection: ConnectionId([1; 16]),
         platform: Platform::Line,
         conversation: Some(ConversationId([2; 16])),
-        contact: Some(Contact { id: ContactId([3; 16]), name: (n % 3 == 0).then(|| format!("name {n}")) }),
+        contact: Some(Contact { id: ContactId([3; 16]), name: n.is_multiple_of(3).then(|| format!("name {n}")) }),
         author: Some(Author { kind: author, member: None, contact: None, name: None }),
         event_at: Millis(at),
         claimed_at: None,
