@@ -59,7 +59,7 @@ section! {
     /// When events go from the log to encrypted files. Readers see them before that, whatever is set here.
     Land in "land" {
         /// Age of the oldest waiting event at which a commit is due. A commit makes a file for each workspace and day.
-        max_age: Span = seconds(2), e.g. "\"5m\"";
+        max_age: Span = seconds(5), e.g. "\"5m\"";
         /// Size of the waiting events, sealed, at which a commit is due.
         max_bytes: Size = Size(64 << 20), e.g. "\"128MiB\"";
         /// Number of waiting events at which a commit is due.
@@ -73,7 +73,7 @@ section! {
         /// Time between two looks for conversations whose table is behind.
         derive_interval: Span = seconds(10), e.g. "\"1m\"";
         /// Time between two looks for files to merge.
-        compact_interval: Span = seconds(300), e.g. "\"5m\"";
+        compact_interval: Span = seconds(60), e.g. "\"5m\"";
         /// Time between two looks for days that are past their retention.
         expire_interval: Span = seconds(3600), e.g. "\"1h\"";
         /// Time between two comparisons of the store with the catalog.

@@ -2,7 +2,7 @@
 use super::{
     api::Api,
     ledger::{Entry, Fact, Key, Ledger, Unsent},
-    metrics::Totals,
+    metrics::{self, Totals},
     millis,
     world::{Workspace, World},
 };
@@ -55,7 +55,7 @@ pub fn compare(world: &World, workspaces: &[Workspace], ledger: &Ledger) -> Diff
         stored += events.len();
         check_events(n, &events, ledger, &mut difference);
         check_messages(&api, &events, ledger, &mut difference);
-        difference.wrong.extend(remains(&api, events, &forbidden));
+        difference.wrong.extend(remains(world, &api, events, &forbidden));
     }
     let dead = check_dead_letters(world, workspaces, ledger, &mut difference);
     check_totals(world, stored, dead, ledger, &mut difference);
@@ -156,9 +156,10 @@ fn check_text(event: &Value, message: &Value, ledger: &Ledger, difference: &mut 
 }
 
 /// Texts that were amended and can still be read. In the message itself that is wrong at once (see `check_text`); what
-/// older amendments carried goes with the next fold, which is waited for.
-fn remains(api: &Api, mut events: Vec<Value>, forbidden: &HashSet<String>) -> Vec<String> {
-    let began = Instant::now();
+/// older amendments carried goes with the next fold: a whole run of `compact` that began after this is waited for.
+fn remains(world: &World, api: &Api, mut events: Vec<Value>, forbidden: &HashSet<String>) -> Vec<String> {
+    let runs = || metrics::labelled(world.endpoints(), "chatmai_job_runs", "compact");
+    let (began, run, mut is_last) = (Instant::now(), runs(), false);
     loop {
         let mut found = Vec::new();
         events.iter().for_each(|event| {
@@ -168,10 +169,12 @@ fn remains(api: &Api, mut events: Vec<Value>, forbidden: &HashSet<String>) -> Ve
                 }
             })
         });
-        if found.is_empty() || began.elapsed() > Duration::from_secs(20) {
+        if found.is_empty() || is_last {
             return found;
         }
         std::thread::sleep(Duration::from_millis(300));
+        // Asked before the reading: a third start means that the second run has ended.
+        is_last = runs() >= run + 3.0 || began.elapsed() > Duration::from_secs(180);
         events = api.events();
     }
 }

@@ -24,5 +24,6 @@ pub(super) async fn events(view: &View, windows: &Windows, from: Offset, most: u
         rows.extend(view.open(now).await?.into_iter().filter(|row| row.event.event_at >= cut));
     }
     view.amend(&mut rows);
+    view.settle_edits(&pinned, &mut rows, cut).await?;
     Ok(rows)
 }

@@ -7,14 +7,17 @@ use crate::engine::{
 use schemas::{
     columns::EventRow,
     conversation::ConversationState,
-    event::{FUTURE_TOLERANCE, OrderKey},
+    event::{Amends, Change, FUTURE_TOLERANCE, OrderKey},
     ids::{ConversationId, EventId},
     kind::Kind,
     log::Offset,
     partition::PartitionDay,
     time::Millis,
 };
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 use warehouse::file::ScanFilter;
 
 /// Which way messages are walked.
@@ -100,6 +103,48 @@ impl View {
         for row in rows {
             state.amendments.apply(row);
         }
+    }
+
+    /// Takes the text of edits that no longer hold though no open amendment says so: their message was taken back or
+    /// edited anew, and that is folded into its row already. Only edits that are not folded themselves are looked up.
+    pub async fn settle_edits(&self, pinned: &Pinned, rows: &mut [EventRow], cut: Millis) -> Result<(), Fault> {
+        let open = |row: &EventRow| match &row.event.amends {
+            Some(Amends { message, change: Change::Edit { text: Some(_), order } }) if !row.folded => {
+                Some((*message, *order))
+            }
+            _ => None,
+        };
+        let mut conversations: Vec<ConversationId> =
+            rows.iter().filter(|row| open(row).is_some()).filter_map(|row| row.event.conversation).collect();
+        conversations.sort_unstable();
+        conversations.dedup();
+        if conversations.is_empty() {
+            return Ok(());
+        }
+        let mut days = BTreeSet::new();
+        for conversation in &conversations {
+            let state = self.state.read().inbox.state(*conversation)?;
+            days.extend(state.iter().flat_map(|state| state.days.iter().map(|d| d.day)));
+        }
+        let files = pinned.events_of(|day| days.contains(&day) && at_cut(day, cut) != DayAtCut::Gone);
+        let filter = ScanFilter { conversations, ..ScanFilter::default() };
+        let folded: HashMap<EventId, (bool, Option<i64>)> = self
+            .context
+            .rows(self.workspace, &files, &filter)
+            .await?
+            .into_iter()
+            .filter(|row| row.unsent_at.is_some() || row.edit_order.is_some())
+            .map(|row| (row.event.id, (row.unsent_at.is_some(), row.edit_order)))
+            .collect();
+        for row in rows {
+            if let Some((message, order)) = open(row)
+                && let Some((unsent, held)) = folded.get(&message)
+                && (*unsent || held.is_some_and(|held| held > order))
+            {
+                row.blank();
+            }
+        }
+        Ok(())
     }
 
     async fn read_days(&self, thread: &Thread, days: &[(PartitionDay, u32)]) -> Result<Vec<EventRow>, Fault> {
