@@ -97,7 +97,8 @@ async fn act(node: &Node, cast: &Cast, options: &cli::Demo, began: Instant) -> R
     let events = usize::try_from(options.events).unwrap_or(usize::MAX);
     let traffic = Traffic::new(options.seed, cast.clone(), SystemClock.now(), events);
     let started = Instant::now();
-    let mut played = play::play(traffic, &ingest, &stage, &freshness, &progress).await.map_err(CommandError::failed)?;
+    let played = play::play(traffic, &ingest, &stage, &freshness, &progress, options.rate);
+    let mut played = played.await.map_err(CommandError::failed)?;
     let play_s = started.elapsed().as_secs_f64();
     progress.set_message("waiting for the last messages to appear");
     let mut fresh = freshness.finish(PATIENCE).await;

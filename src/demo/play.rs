@@ -16,8 +16,10 @@ use std::{
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
-/// Connections at once.
+/// Connections at once when posts go as fast as they are taken.
 const CONNECTIONS: usize = 8;
+/// Connections at once at a given rate: enough that a slow answer does not hold up the posts that are due.
+const CONNECTIONS_AT_RATE: usize = 64;
 /// How often a post is sent again that was not acknowledged, as platforms do.
 const ATTEMPTS: u32 = 50;
 
@@ -39,7 +41,7 @@ struct Player {
     played: Mutex<Played>,
 }
 
-/// Plays all of the traffic.
+/// Plays all of the traffic; `rate`: so many events a second, whatever the node takes.
 ///
 /// # Errors
 /// When a post is not answered as it should be.
@@ -49,6 +51,7 @@ pub async fn play(
     stage: &Stage,
     freshness: &Freshness,
     progress: &ProgressBar,
+    rate: Option<u32>,
 ) -> Result<Played, String> {
     let player = Arc::new(Player {
         paths: stage.places.iter().map(|place| place.line_path.clone()).collect(),
@@ -56,16 +59,16 @@ pub async fn play(
         progress: progress.clone(),
         played: Mutex::default(),
     });
-    let (sender, posts) = mpsc::channel::<Post>(64);
+    let (sender, posts) = mpsc::channel::<(Post, Option<Instant>)>(64);
     let posts = Arc::new(tokio::sync::Mutex::new(posts));
     let mut workers = JoinSet::new();
-    for _ in 0..CONNECTIONS {
+    for _ in 0..rate.map_or(CONNECTIONS, |_| CONNECTIONS_AT_RATE) {
         let (player, posts, mut client) = (player.clone(), posts.clone(), ingest.client());
         workers.spawn(async move {
             loop {
                 let post = posts.lock().await.recv().await;
-                let Some(post) = post else { return Ok(()) };
-                player.send(&mut client, post).await?;
+                let Some((post, due)) = post else { return Ok(()) };
+                player.send(&mut client, post, due).await?;
             }
         });
     }
@@ -73,9 +76,16 @@ pub async fn play(
     drop(posts);
     workers.spawn(async move {
         let mut traffic = traffic;
+        let started = Instant::now();
+        let mut sent = 0;
         while let Some(wave) = traffic.next_wave() {
             for post in wave {
-                if sender.send(post).await.is_err() {
+                let due = rate.map(|rate| started + Duration::from_secs_f64(f64::from(sent) / f64::from(rate.max(1))));
+                if let Some(due) = due {
+                    tokio::time::sleep_until(due.into()).await;
+                }
+                sent += u32::try_from(post.sent.len()).unwrap_or(u32::MAX);
+                if sender.send((post, due)).await.is_err() {
                     return Ok(());
                 }
             }
@@ -90,7 +100,7 @@ pub async fn play(
 }
 
 impl Player {
-    async fn send(&self, client: &mut Client, post: Post) -> Result<(), String> {
+    async fn send(&self, client: &mut Client, post: Post, due: Option<Instant>) -> Result<(), String> {
         let path = match post.target {
             Target::Line(shop) => &self.paths[shop],
             Target::Facebook => "/webhooks/facebook",
@@ -98,7 +108,7 @@ impl Player {
         let body = Bytes::from(post.body);
         let headers = [("content-type", "application/json"), (post.signature.0, post.signature.1.as_str())];
         for attempt in 0..ATTEMPTS {
-            let began = Instant::now();
+            let began = due.unwrap_or_else(Instant::now);
             let answer = client.send(Method::POST, path, &headers, body.clone()).await;
             let now = Instant::now();
             match answer.map(|(status, _)| status) {

@@ -88,6 +88,8 @@ async fn land_goes_on_while_an_expired_day_has_rows_but_no_key() {
     house.clock.advance(DAY * 32);
     let dark = (ann.id, PartitionDay::containing(at(NOON)), RetentionClass::DEAD_LETTERS);
     house.keyring.destroy_day_keys(&[dark]).await.expect("destroyed");
+    // As after a restart: nothing is open in memory.
+    house.files.forget(&house.live(ann.id).await.iter().map(|f| f.id).collect::<Vec<_>>()).await;
     house.appender.append(ann.id, ann.slot, &[letter(2)]).await.expect("appended");
     let landed = tokio::time::timeout(Duration::from_secs(10), transform.flush()).await.expect("in time");
     assert!(landed.is_ok(), "{landed:?}");
@@ -104,7 +106,7 @@ async fn folding_again_starts_at_the_oldest_day_that_is_retained() {
     house.append(&ann, &[message(1, 1, day(0))]).await;
     transform.flush().await.expect("landed");
     house.clock.set(day(2));
-    house.append(&ann, &[event(2, 1, day(2), Kind::Snooze, AuthorKind::Agent), event(3, 1, day(2), Kind::Note, AuthorKind::Agent)]).await;
+    house.append(&ann, &[event(2, 1, day(2), Kind::Snooze, AuthorKind::Agent), event(3, 1, day(2), Kind::Message, AuthorKind::Bot)]).await;
     transform.flush().await.expect("landed");
     jobs.derive().await.expect("derived");
     house.clock.set(Millis(day(4).0));
