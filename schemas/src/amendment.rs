@@ -2,6 +2,7 @@
 //! Merging commutes: whatever order amendments come in, also before what they amend, the outcome is the same.
 use crate::{
     columns::EventRow,
+    conversation::LastMessage,
     event::{Author, Change, Event, OrderKey},
     ids::EventId,
     kind::AuthorKind,
@@ -22,8 +23,9 @@ pub struct NewestEdit {
 }
 
 impl NewestEdit {
-    fn rank(&self) -> (i64, OrderKey) {
-        (self.order, self.key)
+    /// Decides which of several edits holds. Rows keep the same three of the edit that is folded into them.
+    fn rank(&self) -> (Option<i64>, Option<Millis>, Option<EventId>) {
+        (Some(self.order), Some(self.key.at), Some(self.key.id))
     }
 }
 
@@ -62,7 +64,7 @@ impl Amended {
     }
 
     /// Says who wrote it, where the first copy did not.
-    pub(crate) fn name_author(&self, author: Option<&mut Author>) {
+    fn name_author(&self, author: Option<&mut Author>) {
         if let (Some(member), Some(author)) = (&self.member, author)
             && author.member.is_none()
         {
@@ -73,15 +75,32 @@ impl Amended {
         }
     }
 
+    /// Changes the newest message of a conversation's state, as [`Self::apply`] changes its row.
+    pub fn apply_to_last(&self, last: &mut LastMessage) {
+        if let Some(edit) = &self.edit
+            && (last.edit_order, last.edited_at, last.edited_by) < edit.rank()
+        {
+            last.message.text.clone_from(&edit.text);
+            (last.edit_order, last.edited_at, last.edited_by) = edit.rank();
+        }
+        self.name_author(last.author.as_mut());
+        if let Some(at) = self.unsent_at {
+            last.unsent_at = Some(last.unsent_at.map_or(at, |held| held.min(at)));
+        }
+        if last.unsent_at.is_some() {
+            last.message.text = None;
+            last.message.attachments.clear();
+        }
+    }
+
     /// Changes a message's row. Applying twice is applying once.
     pub fn apply(&self, row: &mut EventRow) {
         let Some(message) = &mut row.event.message else { return };
         if let Some(edit) = &self.edit
-            && row.edit_order.is_none_or(|held| held < edit.order)
+            && (row.edit_order, row.edited_at, row.edited_by) < edit.rank()
         {
             message.text.clone_from(&edit.text);
-            row.edited_at = Some(edit.key.at);
-            row.edit_order = Some(edit.order);
+            (row.edit_order, row.edited_at, row.edited_by) = edit.rank();
         }
         self.name_author(row.event.author.as_mut());
         if let Some(at) = self.unsent_at {

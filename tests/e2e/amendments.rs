@@ -72,12 +72,18 @@ fn an_edit_and_an_unsend_act_at_once_and_stay_across_restarts_and_folding() {
 }
 
 #[test]
-fn an_edit_that_comes_when_its_message_is_taken_back_and_folded_is_shown_nowhere() {
+fn an_edit_that_comes_after_the_fold_of_what_overrides_it_is_shown_nowhere() {
     let mut world = World::start(&[("land.max_age", "100ms")]);
     let shop = world.workspace("Shop");
     let account = world.line(&shop, "Account");
     let (user, at) = (line::user(5), now() - 3_600_000);
-    account.send(world.endpoints(), &[line::text("2", &user, "words", at), line::unsend("2", &user, at + 3000)]);
+    let folded = [
+        line::text("2", &user, "words", at),
+        line::unsend("2", &user, at + 3000),
+        line::text("3", &user, "other words", at + 1),
+        line::edit("3", &user, "newest-words", at + 8000),
+    ];
+    account.send(world.endpoints(), &folded);
     world.node.term();
     for (name, value) in
         [("jobs.fold_after", "0s"), ("jobs.compact_interval", "100ms"), ("jobs.derive_interval", "100ms")]
@@ -90,13 +96,19 @@ fn an_edit_that_comes_when_its_message_is_taken_back_and_folded_is_shown_nowhere
     world.node.term();
     world.node.unset("jobs.fold_after");
     world.node.start();
-    let before = line::edit("2", &user, "late-words", at + 1000);
-    account.send(world.endpoints(), &[before, line::edit("2", &user, "undead-words", at + 9001)]);
+    let late = [
+        line::edit("2", &user, "late-words", at + 1000),
+        line::edit("2", &user, "undead-words", at + 9001),
+        line::edit("3", &user, "stale-words", at + 1001),
+    ];
+    account.send(world.endpoints(), &late);
     let api = world.api(&shop);
-    wait_until("the edits", || api.events().iter().filter(|event| event["kind"] == "edit").count() == 2);
-    check(&api, "2", None, &["late-words", "undead-words"]);
+    wait_until("the edits", || api.events().iter().filter(|event| event["kind"] == "edit").count() == 4);
+    let gone = ["other words", "late-words", "undead-words", "stale-words"];
+    check(&api, "2", None, &gone);
+    check(&api, "3", Some("newest-words"), &gone);
     settle(&mut world);
-    check(&world.api(&shop), "2", None, &["late-words", "undead-words"]);
+    check(&world.api(&shop), "2", None, &gone);
 }
 
 #[test]

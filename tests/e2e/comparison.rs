@@ -8,7 +8,7 @@ use crate::harness::{
 
 #[test]
 fn what_is_lost_foreign_or_shown_wrongly_is_found() {
-    let world = World::start(&[("land.max_age", "100ms")]);
+    let world = World::start(&[("land.max_age", "100ms"), ("jobs.compact_interval", "100ms")]);
     let shop = world.workspace("Shop");
     let account = world.line(&shop, "Account");
     let (user, at) = (line::user(1), now() - 60_000);

@@ -1,19 +1,19 @@
 //! Brings the derived tables up to an offset, for the conversations that events touched. Behind is fine, wrong is not:
 //! readers fold what lies above the derived offset themselves, with the same functions.
-use crate::{Shared, TransformError, states};
+use crate::{Faults, Shared, TransformError, states};
 use schemas::{
     columns::{ConversationColumns, EventRow},
     conversation::ConversationState,
     ids::{ConversationId, WorkspaceId},
     log::{Offset, Slot},
-    partition::{PartitionDay, RetentionClass, Table, cut, day_is_expired},
+    partition::{PartitionDay, RetentionClass, Table, cut},
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 use warehouse::{
-    catalog::{DataFile, Lease, Replacement, Snapshot},
+    catalog::{DataFile, Lease, Replacement},
     file::{NewFile, ScanFilter},
 };
 
@@ -21,6 +21,10 @@ use warehouse::{
 pub(crate) const LEASE: Duration = Duration::from_secs(600);
 /// Workspaces whose states are committed together.
 const TOGETHER: usize = 64;
+/// About how many rows are folded at once: bounds the memory after an import or a long pause.
+const WINDOW_ROWS: u64 = 200_000;
+/// Most states of one file.
+const FILE_STATES: usize = 250_000;
 
 /// Derives what was landed in a slot since the last time. Returns how many conversations were brought up.
 pub(crate) async fn derive(shared: &Shared, slot: Slot) -> Result<usize, TransformError> {
@@ -29,7 +33,6 @@ pub(crate) async fn derive(shared: &Shared, slot: Slot) -> Result<usize, Transfo
     let Some(lease) = shared.catalog.take_lease(&job, &shared.holder, now, now + LEASE).await? else {
         return Ok(0);
     };
-    let snapshot = shared.catalog.snapshot(slot).await?;
     let derived: HashMap<WorkspaceId, Offset> = shared.catalog.derived(slot).await?.into_iter().collect();
     let mut touched: HashSet<WorkspaceId> = HashSet::new();
     for file in shared.catalog.live_files(slot).await? {
@@ -40,25 +43,34 @@ pub(crate) async fn derive(shared: &Shared, slot: Slot) -> Result<usize, Transfo
     }
     let mut count = 0;
     let mut pending = Pending::default();
+    let mut faults = Faults::default();
     for workspace in touched {
-        let from = derived.get(&workspace).copied().unwrap_or_default();
-        match derive_workspace(shared, snapshot, workspace, from).await {
-            Ok((files, conversations)) => {
-                count += conversations;
-                pending.add.extend(files);
-                pending.derived.push((workspace, snapshot.next));
+        let mut from = derived.get(&workspace).copied().unwrap_or_default();
+        loop {
+            match derive_window(shared, slot, workspace, from).await {
+                Ok(window) => {
+                    count += window.conversations;
+                    pending.add.extend(window.files);
+                    pending.derived.push((workspace, window.to));
+                    if !window.more || window.to <= from {
+                        break;
+                    }
+                    // The next window folds on from what this one wrote.
+                    from = window.to;
+                    pending = commit(shared, &lease, slot, pending).await?;
+                }
+                Err(error) => {
+                    faults.take("derive", workspace, error)?;
+                    break;
+                }
             }
-            // An expired day or a destroyed workspace under our hands: the next run sees the new state.
-            Err(TransformError::Superseded(why)) => {
-                tracing::info!(%workspace, why, "derive leaves a workspace for the next run");
-            }
-            Err(error) => return Err(error),
         }
         if pending.derived.len() >= TOGETHER {
             pending = commit(shared, &lease, slot, pending).await?;
         }
     }
     commit(shared, &lease, slot, pending).await?;
+    faults.end()?;
     Ok(count)
 }
 
@@ -88,30 +100,36 @@ async fn commit(shared: &Shared, lease: &Lease, slot: Slot, pending: Pending) ->
     Ok(Pending::default())
 }
 
-async fn derive_workspace(
+/// What one window brought.
+struct Window {
+    files: Vec<DataFile>,
+    conversations: usize,
+    to: Offset,
+    more: bool,
+}
+
+async fn derive_window(
     shared: &Shared,
-    snapshot: Snapshot,
+    slot: Slot,
     workspace: WorkspaceId,
     from: Offset,
-) -> Result<(Vec<DataFile>, usize), TransformError> {
-    let now = shared.clock.now();
-    let days = shared.retention_days(workspace);
+) -> Result<Window, TransformError> {
+    let (now, days) = (shared.clock.now(), shared.retention_days(workspace));
     let cut = cut(now, RetentionClass::STANDARD, days);
-    let files: Vec<DataFile> = shared
-        .catalog
-        .files(workspace, snapshot)
-        .await?
-        .into_iter()
-        .filter(|f| !day_is_expired(f.day, now, f.class, days))
-        .collect();
-    let fresh: Vec<DataFile> =
+    let (snapshot, files) = states::readable_files(shared, workspace, slot).await?;
+    let mut fresh: Vec<DataFile> =
         files.iter().filter(|f| f.table == Table::Events && f.max_offset >= from).cloned().collect();
-    let filter = ScanFilter { from: Some(from), before: Some(snapshot.next), ..ScanFilter::default() };
+    let to = window_end(&mut fresh, from).unwrap_or(snapshot.next);
+    let filter = ScanFilter { from: Some(from), before: Some(to), ..ScanFilter::default() };
     let mut rows = states::scan_rows(shared, workspace, &fresh, &filter).await?;
     rows.sort_unstable_by_key(|row| row.offset);
     let wanted: HashSet<ConversationId> = rows.iter().filter_map(|row| row.event.conversation).collect();
-    let mut known = states::newest_states(shared, &files, Some(&wanted)).await?;
-    let (amendments, _) = states::open_amendments(shared, workspace, &files).await?;
+    let mut known = states::newest_states(shared, &files, &wanted).await?;
+    let (mut amendments, _) = states::open_amendments(shared, workspace, &files).await?;
+    // Those that came in this window may be folded into the rows already; the states have not seen them yet.
+    for row in &rows {
+        amendments.add(&row.event);
+    }
 
     let mut by_conversation: HashMap<ConversationId, Vec<EventRow>> = HashMap::new();
     for row in rows {
@@ -120,29 +138,46 @@ async fn derive_workspace(
         }
     }
     let mut homes: BTreeMap<PartitionDay, Vec<ConversationState>> = BTreeMap::new();
-    let count = by_conversation.len();
+    let conversations = by_conversation.len();
     for (conversation, rows) in by_conversation {
         let Some(first) = rows.first() else { continue };
         let mut state = known
             .remove(&conversation)
-            .map(|(state, _)| state)
             .unwrap_or_else(|| ConversationState::new(conversation, first.event.connection, first.event.platform));
-        for row in &rows {
+        let folded = state.version;
+        for row in rows.iter().filter(|row| row.offset >= folded) {
             state.fold_row(row);
         }
         if state.stale {
-            let history = history(shared, workspace, &files, &state, snapshot.next).await?;
-            state.refold(history.iter().map(|row| &row.event));
+            let history = history(shared, workspace, &files, &state, to).await?;
+            state.refold(cut, history.iter().map(|row| &row.event));
         }
         state.amend(&amendments);
-        state.version = snapshot.next;
+        state.version = to.max(folded);
         if state.expire(cut)
             && let Some(home) = state.home_day()
         {
             homes.entry(home).or_default().push(state);
         }
     }
-    Ok((write_states(shared, workspace, snapshot.slot, homes).await?, count))
+    let files = write_states(shared, workspace, slot, homes).await?;
+    Ok(Window { files, conversations, to, more: to < snapshot.next })
+}
+
+/// Keeps the first files that together hold about [`WINDOW_ROWS`] rows; where the others begin, the window ends.
+fn window_end(files: &mut Vec<DataFile>, from: Offset) -> Option<Offset> {
+    files.sort_unstable_by_key(|f| f.min_offset);
+    let mut rows = 0;
+    let fit = files.iter().take_while(|f| {
+        let first = rows == 0;
+        rows += f.rows;
+        first || rows <= WINDOW_ROWS
+    });
+    let fit = fit.count();
+    // Merged files overlap: a window must reach beyond where it began.
+    let end = files[fit..].iter().map(|f| f.min_offset).find(|end| *end > from)?;
+    files.retain(|f| f.min_offset < end);
+    Some(end)
 }
 
 /// Every retained event of a conversation that is landed.
@@ -172,12 +207,52 @@ pub(crate) async fn write_states(
     let mut files = Vec::with_capacity(homes.len());
     for (day, mut states) in homes {
         states.sort_unstable_by_key(|s| s.conversation);
-        let mut columns = ConversationColumns::with_capacity(states.len());
-        for state in &states {
-            columns.push(state)?;
-        }
         let target = NewFile { workspace, slot, table: Table::Conversations, day, class: RetentionClass::STANDARD };
-        files.push(shared.files.write(target, vec![columns.finish()?]).await?);
+        for states in states.chunks(FILE_STATES) {
+            let mut columns = ConversationColumns::with_capacity(states.len());
+            for state in states {
+                columns.push(state)?;
+            }
+            files.push(shared.files.write(target, vec![columns.finish()?]).await?);
+        }
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::{ids::DataFileId, time::Millis};
+
+    fn file(min: u64, max: u64, rows: u64) -> DataFile {
+        DataFile {
+            id: DataFileId([1; 16]),
+            workspace: WorkspaceId([1; 16]),
+            slot: Slot(0),
+            table: Table::Events,
+            day: PartitionDay(0),
+            class: RetentionClass::STANDARD,
+            rows,
+            bytes: 1,
+            sha256: [0; 32],
+            min_at: Millis(0),
+            max_at: Millis(0),
+            min_offset: Offset(min),
+            max_offset: Offset(max),
+            amendments: 0,
+            created_at: Millis(0),
+        }
+    }
+
+    #[test]
+    fn a_window_ends_where_the_files_that_do_not_fit_begin() {
+        let mut few = vec![file(0, 9, 10), file(10, 19, 10)];
+        assert_eq!(window_end(&mut few, Offset(0)), None);
+        let mut many = vec![file(0, 9, WINDOW_ROWS), file(10, 19, 10), file(5, 30, 10)];
+        assert_eq!(window_end(&mut many, Offset(0)), Some(Offset(5)));
+        assert_eq!(many.len(), 1);
+        let mut overlapping = vec![file(0, 100, WINDOW_ROWS), file(0, 100, WINDOW_ROWS), file(50, 60, 1)];
+        assert_eq!(window_end(&mut overlapping, Offset(0)), Some(Offset(50)));
+        assert_eq!(overlapping.len(), 2, "what overlaps is read together");
+    }
 }

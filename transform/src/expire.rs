@@ -1,11 +1,14 @@
 //! Days that are wholly past their retention: first their key, so that copies of the files are dark too, then the
 //! catalog's rows, then the objects. Answers were cut at the instant long before. Every step can be done again.
 use crate::{
-    Shared, TransformError,
+    Faults, Shared, TransformError,
     derive::{LEASE, write_states},
     states,
 };
+use arrow::compute::filter_record_batch;
+use futures::TryStreamExt;
 use schemas::{
+    columns::read_conversations,
     conversation::ConversationState,
     ids::WorkspaceId,
     log::Slot,
@@ -33,6 +36,7 @@ pub(crate) async fn expire(shared: &Shared, slot: Slot) -> Result<Expired, Trans
         return Ok(Expired::default());
     };
     let mut done = Expired::default();
+    let mut faults = Faults::default();
     let mut by_workspace: HashMap<WorkspaceId, Vec<DataFile>> = HashMap::new();
     for file in shared.catalog.live_files(slot).await? {
         by_workspace.entry(file.workspace).or_default().push(file);
@@ -41,10 +45,14 @@ pub(crate) async fn expire(shared: &Shared, slot: Slot) -> Result<Expired, Trans
         let days = shared.retention_days(workspace);
         let (gone, kept): (Vec<DataFile>, Vec<DataFile>) =
             files.into_iter().partition(|f| day_is_expired(f.day, now, f.class, days));
-        if !gone.is_empty() {
-            expire_workspace(shared, &lease, workspace, slot, gone, kept, &mut done).await?;
+        if gone.is_empty() {
+            continue;
+        }
+        if let Err(error) = expire_workspace(shared, &lease, workspace, slot, gone, kept, &mut done).await {
+            faults.take("expire", workspace, error)?;
         }
     }
+    faults.end()?;
     Ok(done)
 }
 
@@ -59,7 +67,14 @@ async fn expire_workspace(
 ) -> Result<(), TransformError> {
     let days = shared.retention_days(workspace);
     let cut = cut(shared.clock.now(), RetentionClass::STANDARD, days);
-    done.moved += rehome(shared, lease, workspace, slot, &gone, &kept, days).await?;
+    match rehome(shared, lease, workspace, slot, &gone, &kept, days).await {
+        Ok(moved) => done.moved += moved,
+        // A state that cannot be read cannot be moved. To lose it is better than to keep what is past its retention.
+        Err(error @ (TransformError::Integrity(_) | TransformError::Superseded(_))) => {
+            tracing::error!(%workspace, %error, "states of an expired day are lost");
+        }
+        Err(error) => return Err(error),
+    }
     shared.faults.at("expire/after-rehome");
 
     let keys: BTreeSet<(PartitionDay, RetentionClass)> = gone.iter().map(|f| (f.day, f.class)).collect();
@@ -104,26 +119,36 @@ async fn rehome(
 ) -> Result<usize, TransformError> {
     let now = shared.clock.now();
     let cut = cut(now, RetentionClass::STANDARD, days);
-    let mut all: Vec<DataFile> = kept.to_vec();
+    if gone.iter().all(|f| f.table == Table::DeadLetters) {
+        return Ok(0);
+    }
+    let mut all: Vec<&DataFile> = kept.iter().filter(|f| f.table == Table::Conversations).collect();
     for file in gone.iter().filter(|f| f.table == Table::Conversations) {
         // After a kill behind the keys' end its rows were moved already.
         match shared.keyring.day_key(workspace, file.day, file.class).await {
-            Ok(_) => all.push(file.clone()),
+            Ok(_) => all.push(file),
             Err(error) if error.class() == keys::KeyErrorClass::Destroyed => {}
             Err(error) => return Err(error.into()),
         }
     }
+    let newest = states::newest_versions(shared, &all).await?;
     let mut homes: BTreeMap<PartitionDay, Vec<ConversationState>> = BTreeMap::new();
-    for (mut state, index) in states::newest_states(shared, &all, None).await?.into_values() {
-        let in_expired = day_is_expired(all[index].day, now, all[index].class, days);
-        let old_name = state.name.as_ref().is_some_and(|(key, _)| key.at < cut);
-        if !in_expired && !old_name {
-            continue;
-        }
-        if state.expire(cut)
-            && let Some(home) = state.home_day().filter(|d| !day_is_expired(*d, now, RetentionClass::STANDARD, days))
-        {
-            homes.entry(home).or_default().push(state);
+    for (index, file) in all.iter().enumerate() {
+        let in_expired = day_is_expired(file.day, now, file.class, days);
+        let mut stream = shared.files.stream(file, Some(&["conversation", "version", "state"])).await?;
+        while let Some(batch) = stream.try_next().await? {
+            let held = filter_record_batch(&batch, &states::holding(&batch, index, &newest)?)?;
+            for mut state in read_conversations(&held)? {
+                let old_name = state.name.as_ref().is_some_and(|(key, _)| key.at < cut);
+                if !in_expired && !old_name {
+                    continue;
+                }
+                let home = if state.expire(cut) { state.home_day() } else { None };
+                let alive = |day: &PartitionDay| !day_is_expired(*day, now, RetentionClass::STANDARD, days);
+                if let Some(home) = home.filter(alive) {
+                    homes.entry(home).or_default().push(state);
+                }
+            }
         }
     }
     let moved = homes.values().map(Vec::len).sum();

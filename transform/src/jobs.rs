@@ -1,6 +1,6 @@
 //! Starts the workers and the jobs, and stops them in order.
 use crate::{
-    JobSettings, Shared, TransformError, TransformOptions, compact, derive, expire,
+    JobSettings, Memory, Shared, TransformError, TransformOptions, compact, derive, expire,
     land::{Ended, Flush, Worker},
     metrics::{Job, Metrics},
     scrub,
@@ -11,6 +11,9 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
+
+/// How long after its start a job runs for the first time, at most.
+const FIRST_RUN: Duration = Duration::from_secs(60);
 
 /// The jobs, to be run by hand: what the loops do, once, over every slot.
 #[derive(Clone)]
@@ -45,6 +48,7 @@ impl Jobs {
                 faults: options.faults,
                 committed: options.committed,
                 metrics: Metrics::new(metrics),
+                memory: Memory::default(),
             }),
         }
     }
@@ -82,8 +86,9 @@ impl Jobs {
             ),
         );
         loops.spawn(jobs.clone().every("compact", compact_interval, stopped.clone(), |j| async move {
-            j.compact(false).await?;
-            j.purge().await.map(|_| ())
+            let compacted = j.compact(false).await;
+            j.purge().await?;
+            compacted.map(|_| ())
         }));
         loops.spawn(
             jobs.clone().every(
@@ -107,11 +112,14 @@ impl Jobs {
         F: Fn(Self) -> R,
         R: Future<Output = Result<(), TransformError>>,
     {
+        // A process that is started often must still come to its daily jobs.
+        let mut pause = interval.min(FIRST_RUN);
         loop {
             tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => return,
-                () = tokio::time::sleep(interval) => {}
+                () = tokio::time::sleep(pause) => {}
             }
+            pause = interval;
             self.shared.metrics.runs.get_or_create(&Job { job }).inc();
             tokio::select! {
                 // Each job is safe to stop at any instant.
@@ -129,11 +137,15 @@ impl Jobs {
     /// # Errors
     /// See [`TransformError`].
     pub async fn derive(&self) -> Result<usize, TransformError> {
-        let mut count = 0;
+        let _running = self.shared.memory.running.lock().await;
+        let (mut count, mut first) = (0, None);
         for slot in self.slots() {
-            count += derive::derive(&self.shared, slot).await?;
+            match derive::derive(&self.shared, slot).await {
+                Ok(n) => count += n,
+                Err(error) => drop(first.get_or_insert(error)),
+            }
         }
-        Ok(count)
+        first.map_or(Ok(count), Err)
     }
 
     /// Merges files and folds amendments that are due; all of them when `all`.
@@ -141,14 +153,19 @@ impl Jobs {
     /// # Errors
     /// See [`TransformError`].
     pub async fn compact(&self, all: bool) -> Result<compact::Compacted, TransformError> {
-        let mut total = compact::Compacted::default();
+        let _running = self.shared.memory.running.lock().await;
+        let (mut total, mut first) = (compact::Compacted::default(), None);
         for slot in self.slots() {
-            let done = compact::compact(&self.shared, slot, all).await?;
-            total.removed += done.removed;
-            total.added += done.added;
-            total.folded += done.folded;
+            match compact::compact(&self.shared, slot, all).await {
+                Ok(done) => {
+                    total.removed += done.removed;
+                    total.added += done.added;
+                    total.folded += done.folded;
+                }
+                Err(error) => drop(first.get_or_insert(error)),
+            }
         }
-        Ok(total)
+        first.map_or(Ok(total), Err)
     }
 
     /// Lets go of expired days.
@@ -156,14 +173,19 @@ impl Jobs {
     /// # Errors
     /// See [`TransformError`].
     pub async fn expire(&self) -> Result<expire::Expired, TransformError> {
-        let mut total = expire::Expired::default();
+        let _running = self.shared.memory.running.lock().await;
+        let (mut total, mut first) = (expire::Expired::default(), None);
         for slot in self.slots() {
-            let done = expire::expire(&self.shared, slot).await?;
-            total.keys += done.keys;
-            total.files += done.files;
-            total.moved += done.moved;
+            match expire::expire(&self.shared, slot).await {
+                Ok(done) => {
+                    total.keys += done.keys;
+                    total.files += done.files;
+                    total.moved += done.moved;
+                }
+                Err(error) => drop(first.get_or_insert(error)),
+            }
         }
-        Ok(total)
+        first.map_or(Ok(total), Err)
     }
 
     /// Removes objects of files that were replaced longer ago than the reader grace.
@@ -208,12 +230,18 @@ impl TransformHandle {
         Ok(offsets)
     }
 
-    /// Completes when a worker ends though nobody asked it to; with its error.
+    /// Completes when a worker or a job's loop ends though nobody asked it to; with its error.
     pub async fn failed(&mut self) -> TransformError {
-        match self.workers.join_next().await {
-            Some(Ok(Err(error))) => error,
-            Some(Ok(Ok(()))) | None => TransformError::Unavailable("a land worker has ended".into()),
-            Some(Err(_)) => TransformError::Integrity("a land worker has panicked".into()),
+        tokio::select! {
+            ended = self.workers.join_next() => match ended {
+                Some(Ok(Err(error))) => error,
+                Some(Ok(Ok(()))) | None => TransformError::Unavailable("a land worker has ended".into()),
+                Some(Err(_)) => TransformError::Integrity("a land worker has panicked".into()),
+            },
+            ended = self.loops.join_next() => match ended {
+                Some(Err(_)) => TransformError::Integrity("a job has panicked".into()),
+                Some(Ok(())) | None => TransformError::Unavailable("a job's loop has ended".into()),
+            },
         }
     }
 

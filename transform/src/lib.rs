@@ -16,8 +16,14 @@ pub use jobs::{Jobs, TransformHandle};
 use event_log::SharedLog;
 use faults::SharedFaults;
 use keys::{KeyError, Keyring};
-use schemas::{clock::SharedClock, ids::WorkspaceId, log::Slot, partition::RetentionClass};
-use std::{sync::Arc, time::Duration};
+use schemas::{
+    clock::SharedClock,
+    ids::WorkspaceId,
+    log::{Offset, Slot},
+    partition::RetentionClass,
+    time::Millis,
+};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use warehouse::{
     catalog::{CatalogError, SharedCatalog},
     duplicates::{DuplicateError, Duplicates},
@@ -117,6 +123,9 @@ pub enum TransformError {
     /// Somebody newer does this work, or the ground has moved. Stop, and begin again from the catalog.
     #[error("superseded: {0}")]
     Superseded(String),
+    /// Somebody newer holds the slot or the job. Stop this run; nothing more of it would be committed.
+    #[error("fenced: {0}")]
+    Fenced(String),
     /// Stored data does not verify, or offsets are missing. Stop loudly; a person must look.
     #[error("integrity: {0}")]
     Integrity(String),
@@ -127,9 +136,8 @@ impl From<CatalogError> for TransformError {
         let text = error.to_string();
         match error {
             CatalogError::Unavailable(_) => Self::Unavailable(text),
-            CatalogError::Fenced(_) | CatalogError::Misplaced { .. } | CatalogError::NotLive(_) => {
-                Self::Superseded(text)
-            }
+            CatalogError::Fenced(_) => Self::Fenced(text),
+            CatalogError::Misplaced { .. } | CatalogError::NotLive(_) => Self::Superseded(text),
             CatalogError::Damaged(_) => Self::Integrity(text),
         }
     }
@@ -193,6 +201,53 @@ pub(crate) struct Shared {
     pub faults: SharedFaults,
     pub committed: Arc<dyn Fn(Slot) + Send + Sync>,
     pub metrics: metrics::Metrics,
+    pub memory: Memory,
+}
+
+/// What jobs remember between runs; lost at a restart, which only costs work.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// One run of a job at a time in this process: a lease does not tell two runs of one holder apart.
+    pub running: tokio::sync::Mutex<()>,
+    /// When the states of a workspace were last cleared of superseded ones.
+    pub cleared: parking_lot::Mutex<HashMap<WorkspaceId, Millis>>,
+    /// Up to which offset the messages of a workspace's open amendments were looked for.
+    pub searched: parking_lot::Mutex<HashMap<WorkspaceId, Offset>>,
+}
+
+/// The errors of single workspaces: the others go on, and the first error is told at the end.
+#[derive(Default)]
+pub(crate) struct Faults {
+    first: Option<TransformError>,
+}
+
+impl Faults {
+    /// Takes a workspace's error; gives it back when going on makes no sense.
+    pub fn take(
+        &mut self,
+        job: &'static str,
+        workspace: WorkspaceId,
+        error: TransformError,
+    ) -> Result<(), TransformError> {
+        match error {
+            // Files moved under our hands, or a day expired: the next run plans again.
+            TransformError::Superseded(why) => {
+                tracing::info!(job, %workspace, why, "left for the next run");
+                Ok(())
+            }
+            TransformError::Integrity(_) => {
+                tracing::error!(job, %workspace, %error, "a workspace fails");
+                self.first.get_or_insert(error);
+                Ok(())
+            }
+            TransformError::Unavailable(_) | TransformError::Fenced(_) => Err(error),
+        }
+    }
+
+    /// The first error, if there was one.
+    pub fn end(self) -> Result<(), TransformError> {
+        self.first.map_or(Ok(()), Err)
+    }
 }
 
 impl Shared {

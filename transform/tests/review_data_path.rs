@@ -1,4 +1,4 @@
-//! Review: sequences that went wrong.
+//! Sequences of the data path that went wrong once.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 mod support;
 
@@ -7,7 +7,6 @@ use schemas::{
     event::{Contact, Raw},
     ids::EventId,
     kind::{AuthorKind, DeadLetterReason, Kind, Platform, Source},
-    log::Slot,
     partition::{DAY, PartitionDay, RetentionClass, Table},
     time::Millis,
     wire::Payload,
@@ -106,7 +105,15 @@ async fn folding_again_starts_at_the_oldest_day_that_is_retained() {
     house.append(&ann, &[message(1, 1, day(0))]).await;
     transform.flush().await.expect("landed");
     house.clock.set(day(2));
-    house.append(&ann, &[event(2, 1, day(2), Kind::Snooze, AuthorKind::Agent), event(3, 1, day(2), Kind::Message, AuthorKind::Bot)]).await;
+    house
+        .append(
+            &ann,
+            &[
+                event(2, 1, day(2), Kind::Snooze, AuthorKind::Agent),
+                event(3, 1, day(2), Kind::Message, AuthorKind::Bot),
+            ],
+        )
+        .await;
     transform.flush().await.expect("landed");
     jobs.derive().await.expect("derived");
     house.clock.set(Millis(day(4).0));
@@ -164,7 +171,7 @@ async fn a_claimed_event_is_no_copy_of_itself() {
     house.append(&ann, std::slice::from_ref(&claim)).await;
     transform.flush().await.expect("landed");
     let files = house.catalog.files(ann.id, pinned).await.expect("files");
-    let copies = house.duplicates.in_files(ann.id, &files, &[Candidate::of(&claim)]).await.expect("asked");
+    let copies = house.duplicates.in_files(ann.id, &files, pinned.next, &[Candidate::of(&claim)]).await.expect("asked");
     transform.shutdown().await.expect("stopped");
     assert!(copies.is_empty());
 }
@@ -273,9 +280,8 @@ async fn a_lost_object_does_not_hold_up_the_others() {
         std::fs::remove_file(path).expect("removed");
     }
     house.clock.set(seconds(4 * 86_400));
-    let mut tries = 0;
-    while tries < 3 {
-        tries += 1;
+    for _ in 0..3 {
+        // Says what is wrong, and goes on with the others.
         let _ = jobs.expire().await;
     }
     let mut left = 0;
@@ -301,5 +307,4 @@ async fn only_the_copy_is_dropped_not_all_of_its_id() {
     let rows = house.rows(ann.id).await.len();
     transform.shutdown().await.expect("stopped");
     assert_eq!(rows, 2);
-    let _ = Slot(0);
 }

@@ -20,6 +20,7 @@ use schemas::{
     event::Event,
     ids::{DataFileId, EventId, WorkspaceId},
     kind::Source,
+    log::Offset,
     partition::Table,
     time::Millis,
 };
@@ -57,8 +58,13 @@ impl Candidate {
         Self { id, at: received_at, table: Table::DeadLetters, any_time: true }
     }
 
+    /// What tells it from other candidates.
+    pub fn key(&self) -> (EventId, Millis) {
+        (self.id, self.at)
+    }
+
     fn meets(&self, other: Millis) -> bool {
-        self.any_time || (other.0 - self.at.0).unsigned_abs() <= WINDOW.as_millis() as u64
+        self.any_time || other.0.abs_diff(self.at.0) <= WINDOW.as_millis() as u64
     }
 
     /// True when a file's rows could hold a copy.
@@ -107,6 +113,9 @@ impl Seen {
     }
 }
 
+/// Candidates that are copies, by [`Candidate::key`].
+pub type Copies = HashSet<(EventId, Millis)>;
+
 /// What could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DuplicateError {
@@ -142,7 +151,7 @@ impl Duplicates {
     }
 
     /// Which of the candidates have a copy in the files (those of one snapshot, of one workspace) or among the claimed
-    /// ids.
+    /// ids that were landed before the snapshot's end `next`; told by id and time, as copies of one id may differ.
     ///
     /// # Errors
     /// See [`DuplicateError`]; nothing is known then.
@@ -150,11 +159,12 @@ impl Duplicates {
         &self,
         workspace: WorkspaceId,
         files: &[DataFile],
+        next: Offset,
         candidates: &[Candidate],
-    ) -> Result<HashSet<EventId>, DuplicateError> {
+    ) -> Result<Copies, DuplicateError> {
         let mut found = self.copies(files, candidates).await?;
-        let rest: Vec<Candidate> = candidates.iter().filter(|c| !found.contains(&c.id)).copied().collect();
-        found.extend(self.claimed(workspace, &rest).await?);
+        let rest: Vec<Candidate> = candidates.iter().filter(|c| !found.contains(&c.key())).copied().collect();
+        found.extend(self.claimed(workspace, next, &rest).await?);
         Ok(found)
     }
 
@@ -162,11 +172,7 @@ impl Duplicates {
     ///
     /// # Errors
     /// See [`DuplicateError`].
-    pub async fn copies(
-        &self,
-        files: &[DataFile],
-        candidates: &[Candidate],
-    ) -> Result<HashSet<EventId>, DuplicateError> {
+    pub async fn copies(&self, files: &[DataFile], candidates: &[Candidate]) -> Result<Copies, DuplicateError> {
         let mut found = HashSet::new();
         for file in files {
             let concerned: Vec<&Candidate> = candidates.iter().filter(|c| c.concerns(file)).collect();
@@ -178,24 +184,30 @@ impl Duplicates {
                 let from = ids.partition_point(|(id, _)| *id < candidate.id);
                 let copies = ids[from..].iter().take_while(|(id, _)| *id == candidate.id);
                 if copies.into_iter().any(|(_, at)| candidate.meets(*at)) {
-                    found.insert(candidate.id);
+                    found.insert(candidate.key());
                 }
             }
         }
         Ok(found)
     }
 
-    /// Which of the candidates are among the claimed ids.
+    /// Which of the candidates are among the claimed ids that were landed before `next`.
     ///
     /// # Errors
     /// See [`DuplicateError`].
     pub async fn claimed(
         &self,
         workspace: WorkspaceId,
+        next: Offset,
         candidates: &[Candidate],
-    ) -> Result<Vec<EventId>, DuplicateError> {
-        let ids: Vec<EventId> = candidates.iter().filter(|c| c.table == Table::Events).map(|c| c.id).collect();
-        if ids.is_empty() { Ok(Vec::new()) } else { Ok(self.catalog.claimed(workspace, &ids).await?) }
+    ) -> Result<Copies, DuplicateError> {
+        let events: Vec<&Candidate> = candidates.iter().filter(|c| c.table == Table::Events).collect();
+        if events.is_empty() {
+            return Ok(Copies::new());
+        }
+        let ids: Vec<EventId> = events.iter().map(|c| c.id).collect();
+        let known: HashSet<EventId> = self.catalog.claimed(workspace, &ids, next).await?.into_iter().collect();
+        Ok(events.into_iter().filter(|c| known.contains(&c.id)).map(Candidate::key).collect())
     }
 
     /// True when some file would have to be asked about a candidate; claimed ids are always asked.

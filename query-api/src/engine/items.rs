@@ -62,16 +62,7 @@ pub(super) fn message(row: &EventRow) -> Option<MessageItem> {
 pub(super) fn last_message(conversation: ConversationId, last: &LastMessage, amendments: &Amendments) -> MessageItem {
     let mut last = last.clone();
     if let Some(amended) = amendments.of(last.key.id) {
-        let unnamed = last.author.as_ref().is_some_and(|a| a.member.is_none());
-        last.amend(amended);
-        // As in the rows of the conversation: who is named is a member, not a stranger at the platform's own app.
-        if let Some(author) = &mut last.author
-            && unnamed
-            && author.member.is_some()
-            && author.kind == AuthorKind::AgentExternal
-        {
-            author.kind = AuthorKind::Agent;
-        }
+        amended.apply_to_last(&mut last);
     }
     let unsent = last.unsent_at.is_some();
     MessageItem {

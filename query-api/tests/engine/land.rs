@@ -38,12 +38,12 @@ impl World {
         for (workspace, rows) in rows {
             let files = self.catalog.files(workspace, snapshot).await.expect("files");
             let candidates: Vec<Candidate> = rows.iter().map(|r| Candidate::of(&r.event)).collect();
-            let known = self.duplicates.in_files(workspace, &files, &candidates).await.expect("asked");
+            let known = self.duplicates.in_files(workspace, &files, snapshot.next, &candidates).await.expect("asked");
             let (mut seen, mut days): (Seen, BTreeMap<PartitionDay, Vec<EventRow>>) = Default::default();
             let all = rows.len() as u64;
             for row in rows {
                 let candidate = Candidate::of(&row.event);
-                if !known.contains(&candidate.id) && !seen.has(&candidate) {
+                if !known.contains(&candidate.key()) && !seen.has(&candidate) {
                     seen.add(&candidate, row.event.claimed_at.is_some());
                     days.entry(row.event.partition_day()).or_default().push(row);
                 }
@@ -111,7 +111,10 @@ impl World {
                 states.entry(id).or_insert_with(|| ConversationState::new(id, event.connection, event.platform));
             state.fold_row(row);
             if state.stale {
-                state.refold(rows[..=at].iter().map(|r| &r.event).filter(|e| e.conversation == Some(id)));
+                state.refold(
+                    schemas::time::Millis(0),
+                    rows[..=at].iter().map(|r| &r.event).filter(|e| e.conversation == Some(id)),
+                );
             }
         }
         let mut amendments = Amendments::default();

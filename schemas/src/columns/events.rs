@@ -43,6 +43,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         id("reply_to", true),
         instant("edited_at", true),
         number("edit_order", true),
+        id("edited_by", true),
         instant("unsent_at", true),
         id("amends", true),
         Field::new("folded", DataType::Boolean, false),
@@ -66,6 +67,8 @@ pub struct EventRow {
     pub edited_at: Option<Millis>,
     /// Rank of the edit that is folded in, see [`crate::amendment::NewestEdit::order`].
     pub edit_order: Option<i64>,
+    /// The edit that is folded in.
+    pub edited_by: Option<EventId>,
     /// When the message was taken back.
     pub unsent_at: Option<Millis>,
     /// For amendments: true once `compact` has written it into the message's own row.
@@ -75,7 +78,7 @@ pub struct EventRow {
 impl EventRow {
     /// A row as land writes it: nothing amended yet.
     pub fn new(offset: Offset, event: Event) -> Self {
-        Self { offset, event, edited_at: None, edit_order: None, unsent_at: None, folded: false }
+        Self { offset, event, edited_at: None, edit_order: None, edited_by: None, unsent_at: None, folded: false }
     }
 
     /// Takes the content away; kind, author and instants stay for the numbers.
@@ -117,6 +120,7 @@ pub struct EventColumns {
     reply_to: FixedSizeBinaryBuilder,
     edited_at: TimestampMillisecondBuilder,
     edit_order: Int64Builder,
+    edited_by: FixedSizeBinaryBuilder,
     unsent_at: TimestampMillisecondBuilder,
     amends: FixedSizeBinaryBuilder,
     folded: BooleanBuilder,
@@ -154,6 +158,7 @@ impl EventColumns {
             reply_to: id(),
             edited_at: at(),
             edit_order: Int64Builder::with_capacity(rows),
+            edited_by: id(),
             unsent_at: at(),
             amends: id(),
             folded: BooleanBuilder::with_capacity(rows),
@@ -190,6 +195,7 @@ impl EventColumns {
         self.append_content(event, row.edit_order)?;
         append_id(&mut self.reply_to, message.and_then(|m| m.reply_to).map(|r| r.0))?;
         self.edited_at.append_option(row.edited_at.map(|at| at.0));
+        append_id(&mut self.edited_by, row.edited_by.map(|id| id.0))?;
         self.unsent_at.append_option(row.unsent_at.map(|at| at.0));
         append_id(&mut self.amends, event.amends.as_ref().map(|a| a.message.0))?;
         self.folded.append_value(row.folded);
@@ -262,6 +268,7 @@ impl EventColumns {
             Arc::new(self.reply_to.finish()),
             Arc::new(self.edited_at.finish()),
             Arc::new(self.edit_order.finish()),
+            Arc::new(self.edited_by.finish()),
             Arc::new(self.unsent_at.finish()),
             Arc::new(self.amends.finish()),
             Arc::new(self.folded.finish()),
@@ -298,7 +305,7 @@ pub fn read_events(batch: &RecordBatch) -> Result<Vec<EventRow>, ColumnError> {
     let (author_contact, author_name) = (reader.ids("author_contact")?, reader.texts("author_name")?);
     let (platform_id, message_type) = (reader.texts("platform_message_id")?, reader.texts("type")?);
     let (text, attachments) = (reader.texts("text")?, reader.texts("attachments")?);
-    let (reply_to, amends) = (reader.ids("reply_to")?, reader.ids("amends")?);
+    let (reply_to, amends, edited_by) = (reader.ids("reply_to")?, reader.ids("amends")?, reader.ids("edited_by")?);
     let (edited_at, edit_order, unsent_at) =
         (reader.instants("edited_at")?, reader.numbers("edit_order")?, reader.instants("unsent_at")?);
     let (folded, details) = (reader.booleans("folded")?, reader.texts("details")?);
@@ -356,6 +363,7 @@ pub fn read_events(batch: &RecordBatch) -> Result<Vec<EventRow>, ColumnError> {
             event,
             edited_at: edited_at.get(row),
             edit_order: if is_amendment { None } else { edit_order.get(row) },
+            edited_by: edited_by.get(row).map(EventId),
             unsent_at: unsent_at.get(row),
             folded: folded.value(row),
         });

@@ -10,7 +10,7 @@ pub mod lifecycle;
 use crate::{
     amendment::Amendments,
     columns::EventRow,
-    event::{Author, Event, Message, OrderKey},
+    event::{Author, Event, FUTURE_TOLERANCE, Message, OrderKey},
     ids::{ConnectionId, ContactId, ConversationId, EventId},
     kind::{Kind, Platform},
     log::Offset,
@@ -89,6 +89,8 @@ pub struct LastMessage {
     pub edited_at: Option<Millis>,
     /// Rank of that edit.
     pub edit_order: Option<i64>,
+    /// That edit.
+    pub edited_by: Option<EventId>,
     /// When it was taken back, once folded in.
     pub unsent_at: Option<Millis>,
 }
@@ -160,7 +162,8 @@ impl ConversationState {
         if let Some(last) = &mut self.last_message
             && last.key.id == row.event.id
         {
-            (last.edited_at, last.edit_order, last.unsent_at) = (row.edited_at, row.edit_order, row.unsent_at);
+            (last.edited_at, last.edit_order, last.edited_by) = (row.edited_at, row.edit_order, row.edited_by);
+            last.unsent_at = row.unsent_at;
         }
     }
 
@@ -220,6 +223,7 @@ impl ConversationState {
                     message: message.clone(),
                     edited_at: None,
                     edit_order: None,
+                    edited_by: None,
                     unsent_at: None,
                 });
             }
@@ -270,9 +274,10 @@ impl ConversationState {
         }
     }
 
-    /// Folds the lifecycle again over all retained events of the conversation, in any order, from the base
-    /// that its oldest day holds.
-    pub fn refold<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) {
+    /// Folds the lifecycle again over all retained events of the conversation, in any order, from the mark of the
+    /// oldest day that is not wholly before `cut`.
+    pub fn refold<'a>(&mut self, cut: Millis, events: impl IntoIterator<Item = &'a Event>) {
+        self.expire_days(cut);
         let mut events: Vec<&Event> = events.into_iter().collect();
         events.sort_by_key(|e| e.order_key());
         let mut lifecycle = self.days.first().map(|d| d.before).unwrap_or_default();
@@ -302,14 +307,14 @@ impl ConversationState {
     pub fn amend(&mut self, amendments: &Amendments) {
         let Some(last) = &mut self.last_message else { return };
         if let Some(amended) = amendments.of(last.key.id) {
-            last.amend(amended);
+            amended.apply_to_last(last);
         }
     }
 
     /// Takes away what no answer may show any more: content and names older than `cut`, days that lie wholly before
     /// it. Returns false once nothing of the conversation is retained.
     pub fn expire(&mut self, cut: Millis) -> bool {
-        self.days.retain(|d| d.day.end() > cut);
+        self.expire_days(cut);
         if self.last_message.as_ref().is_some_and(|m| m.key.at < cut) {
             self.last_message = None;
         }
@@ -323,6 +328,12 @@ impl ConversationState {
         !self.days.is_empty()
     }
 
+    /// Drops the days whose events all lie before the cut. A day's last events may lie a little after its end, see
+    /// [`FUTURE_TOLERANCE`].
+    fn expire_days(&mut self, cut: Millis) {
+        self.days.retain(|d| d.day.end() + FUTURE_TOLERANCE > cut);
+    }
+
     /// The day whose files hold the row: that of the newest message, so that its content goes with its day; where
     /// there is none, the newest day.
     pub fn home_day(&self) -> Option<PartitionDay> {
@@ -334,25 +345,6 @@ impl LastMessage {
     /// Its id.
     pub fn id(&self) -> EventId {
         self.key.id
-    }
-
-    /// Applies what is known to have changed in it.
-    pub fn amend(&mut self, amended: &crate::amendment::Amended) {
-        if let Some(edit) = &amended.edit
-            && self.edit_order.is_none_or(|held| held < edit.order)
-        {
-            self.message.text.clone_from(&edit.text);
-            self.edited_at = Some(edit.key.at);
-            self.edit_order = Some(edit.order);
-        }
-        amended.name_author(self.author.as_mut());
-        if let Some(at) = amended.unsent_at {
-            self.unsent_at = Some(self.unsent_at.map_or(at, |held| held.min(at)));
-        }
-        if self.unsent_at.is_some() {
-            self.message.text = None;
-            self.message.attachments.clear();
-        }
     }
 }
 

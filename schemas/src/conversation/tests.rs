@@ -59,7 +59,7 @@ fn fold_all(events: &[Event]) -> ConversationState {
         state.fold(event);
         seen.push(event);
         if state.stale {
-            state.refold(seen.iter().copied());
+            state.refold(Millis(0), seen.iter().copied());
         }
     }
     state
@@ -115,7 +115,8 @@ proptest! {
         let mut cut = whole.clone();
         if cut.expire(PartitionDay(cut_day).start()) {
             prop_assert_eq!(cut.lifecycle.status, whole.lifecycle.status);
-            cut.refold(events.iter().filter(|e| e.partition_day() >= PartitionDay(cut_day)));
+            let kept: Vec<&Event> = events.iter().filter(|e| cut.days.iter().any(|d| d.day == e.partition_day())).collect();
+            cut.refold(PartitionDay(cut_day).start(), kept);
             prop_assert_eq!(cut.lifecycle.status, whole.lifecycle.status);
             prop_assert!(cut.last_message.iter().all(|m| m.key.at >= PartitionDay(cut_day).start()));
         }

@@ -1,20 +1,40 @@
 //! Clears the files of derived states of superseded ones: only the newest version of a conversation stays.
 use super::{Compacted, merge, replace};
 use crate::{Shared, TransformError, states};
-use arrow::{
-    array::{AsArray, BooleanArray},
-    compute::filter_record_batch,
-    datatypes::Int64Type,
-};
+use arrow::{compute::filter_record_batch, record_batch::RecordBatch};
 use futures::TryStreamExt;
 use schemas::{
-    columns::ColumnError,
-    ids::{ConversationId, WorkspaceId},
+    ids::WorkspaceId,
     log::Slot,
     partition::{PartitionDay, RetentionClass, Table, day_is_expired},
 };
 use std::collections::BTreeMap;
 use warehouse::catalog::{DataFile, Lease};
+
+/// Most states of one file: bounds the memory of a merge.
+const FILE_STATES: u64 = 250_000;
+
+/// How many files so many states settle to.
+pub(super) fn files_for(states: u64) -> usize {
+    usize::try_from(states.div_ceil(FILE_STATES)).unwrap_or(usize::MAX).max(1)
+}
+
+/// Batches for one file each.
+fn bundles(batches: Vec<RecordBatch>) -> Vec<Vec<RecordBatch>> {
+    let mut bundles: Vec<Vec<RecordBatch>> = Vec::new();
+    let mut rows = 0;
+    for batch in batches.into_iter().filter(|b| b.num_rows() > 0) {
+        if rows + batch.num_rows() as u64 > FILE_STATES || bundles.is_empty() {
+            bundles.push(Vec::new());
+            rows = 0;
+        }
+        rows += batch.num_rows() as u64;
+        if let Some(bundle) = bundles.last_mut() {
+            bundle.push(batch);
+        }
+    }
+    bundles
+}
 
 pub(super) async fn compact(
     shared: &Shared,
@@ -39,7 +59,8 @@ pub(super) async fn compact(
         groups.entry((file.day, file.class)).or_default().push(index);
     }
     for group in groups.values() {
-        let settled = group.len() == 1 && group.iter().all(|i| winners[*i] == live[*i].rows);
+        let rows = group.iter().map(|i| live[*i].rows).sum();
+        let settled = group.len() <= files_for(rows) && group.iter().all(|i| winners[*i] == live[*i].rows);
         if settled {
             continue;
         }
@@ -47,26 +68,19 @@ pub(super) async fn compact(
         for index in group {
             let mut stream = shared.files.stream(live[*index], None).await?;
             while let Some(batch) = stream.try_next().await? {
-                let ids = batch.column_by_name("conversation").and_then(|c| c.as_fixed_size_binary_opt());
-                let ids = ids.ok_or(ColumnError("conversation"))?;
-                let versions = batch.column_by_name("version").and_then(|c| c.as_primitive_opt::<Int64Type>());
-                let versions = versions.ok_or(ColumnError("version"))?;
-                let keep: BooleanArray = (0..batch.num_rows())
-                    .map(|row| {
-                        let id = ConversationId::from_slice(ids.value(row));
-                        let held = id.and_then(|id| newest.get(&id));
-                        Some(held.is_some_and(|(version, at)| *version == versions.value(row) && at == index))
-                    })
-                    .collect();
+                let keep = states::holding(&batch, *index, &newest)?;
                 batches.push(filter_record_batch(&batch, &keep)?);
             }
         }
-        let merged = merge::sorted(Table::Conversations, &batches)?;
         let mut add = Vec::new();
-        if merged.num_rows() > 0
-            && let Some(first) = group.first()
-        {
-            add.push(shared.files.write(merge::target_of(live[*first]), vec![merged]).await?);
+        if let Some(first) = group.first() {
+            let target = merge::target_of(live[*first]);
+            for batches in bundles(batches) {
+                let merged = merge::sorted(Table::Conversations, &batches)?;
+                if merged.num_rows() > 0 {
+                    add.push(shared.files.write(target, vec![merged]).await?);
+                }
+            }
         }
         let remove = group.iter().map(|i| live[*i]).collect();
         let points = ("compact/after-write", "compact/after-commit");

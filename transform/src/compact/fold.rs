@@ -25,7 +25,7 @@ use warehouse::catalog::{DataFile, Lease};
 /// What holds of a message once everything is folded.
 struct Final {
     unsent: bool,
-    edit_order: Option<i64>,
+    edited_by: Option<EventId>,
 }
 
 pub(super) async fn fold(
@@ -47,6 +47,21 @@ pub(super) async fn fold(
     if targets.is_empty() {
         return Ok(());
     }
+    // An amendment whose message never came is open until it expires. Where all open ones were looked for before, only
+    // files that came since can hold their messages.
+    let searched = shared.memory.searched.lock().get(&workspace).copied().unwrap_or_default();
+    let next = events.iter().map(|f| f.max_offset.next()).max().unwrap_or_default();
+    if open.iter().all(|row| row.offset < searched) {
+        let since: Vec<&DataFile> = events.iter().filter(|f| f.max_offset >= searched).collect();
+        let mut found = false;
+        for file in since {
+            found = found || holds(shared, file, &targets).await?;
+        }
+        if !found {
+            shared.memory.searched.lock().insert(workspace, next);
+            return Ok(());
+        }
+    }
     // Which files hold a target, or any amendment of one (an earlier one, folded before, may carry text that goes now).
     let mut affected = Vec::new();
     let mut finals: HashMap<EventId, Final> = HashMap::new();
@@ -59,10 +74,11 @@ pub(super) async fn fold(
             if targets.contains(&row.event.id) {
                 let mut row = row;
                 amendments.apply(&mut row);
-                finals.insert(row.event.id, Final { unsent: row.unsent_at.is_some(), edit_order: row.edit_order });
+                finals.insert(row.event.id, Final { unsent: row.unsent_at.is_some(), edited_by: row.edited_by });
             }
         }
     }
+    shared.memory.searched.lock().insert(workspace, next);
     if finals.is_empty() {
         return Ok(());
     }
@@ -88,6 +104,17 @@ pub(super) async fn fold(
     done.folded += open.iter().filter(|r| r.event.amends.as_ref().is_some_and(|a| found.contains(&a.message))).count();
     // All at once: a message and its amendments must not be seen apart.
     replace(shared, lease, slot, remove, add, ("fold/after-write", "fold/after-commit"), done).await
+}
+
+/// True when a file holds one of the messages.
+async fn holds(shared: &Shared, file: &DataFile, ids: &HashSet<EventId>) -> Result<bool, TransformError> {
+    let mut stream = shared.files.stream(file, Some(&["event_id"])).await?;
+    while let Some(batch) = stream.try_next().await? {
+        if (0..batch.num_rows()).any(|row| is_one(&batch, row, ids)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// True when a file holds one of the messages or an amendment of one.
@@ -148,7 +175,7 @@ fn rewrite(
             && let Some(last) = finals.get(&amends.message)
         {
             let superseded = match &amends.change {
-                Change::Edit { order, .. } => last.unsent || last.edit_order != Some(*order),
+                Change::Edit { .. } => last.unsent || last.edited_by != Some(row.event.id),
                 Change::Unsend | Change::Author { .. } => false,
             };
             if superseded {

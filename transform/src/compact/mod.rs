@@ -5,9 +5,9 @@ mod fold;
 mod merge;
 mod plan;
 
-use crate::{Shared, TransformError, derive::LEASE};
-use schemas::log::Slot;
-use std::collections::BTreeMap;
+use crate::{Faults, Shared, TransformError, derive::LEASE};
+use schemas::{ids::WorkspaceId, log::Slot, partition::DAY};
+use std::{collections::BTreeMap, time::Duration};
 use warehouse::catalog::{DataFile, Lease, Replacement};
 
 /// What a run did.
@@ -21,6 +21,10 @@ pub struct Compacted {
     pub folded: usize,
 }
 
+/// How often the states of a workspace are cleared of superseded ones even where files are few: they may hold what was
+/// taken back since, and must lose it within days (`security.md` §5).
+const CLEAR_EVERY: Duration = DAY;
+
 /// Looks for work in a slot and does it. `all`: as if every day were settled and every amendment due.
 pub(crate) async fn compact(shared: &Shared, slot: Slot, all: bool) -> Result<Compacted, TransformError> {
     let now = shared.clock.now();
@@ -29,43 +33,47 @@ pub(crate) async fn compact(shared: &Shared, slot: Slot, all: bool) -> Result<Co
         return Ok(Compacted::default());
     };
     let mut done = Compacted::default();
+    let mut faults = Faults::default();
     let mut by_workspace: BTreeMap<_, Vec<DataFile>> = BTreeMap::new();
     for file in shared.catalog.live_files(slot).await? {
         by_workspace.entry(file.workspace).or_default().push(file);
     }
     for (workspace, files) in by_workspace {
-        let days = shared.retention_days(workspace);
-        let plan = plan::plan(&files, now, days, &shared.jobs, all);
-        if plan.is_empty() {
-            continue;
-        }
-        let work = async {
-            if plan.fold {
-                fold::fold(shared, &lease, workspace, slot, &files, &mut done).await?;
-            }
-            // Folding may have replaced files: what is merged is looked up again.
-            let live: Vec<DataFile> = if plan.fold {
-                let live = shared.catalog.live_files(slot).await?;
-                live.into_iter().filter(|f| f.workspace == workspace).collect()
-            } else {
-                files.clone()
-            };
-            for group in plan::plan(&live, now, days, &shared.jobs, all).merge {
-                merge::merge(shared, &lease, &group, &mut done).await?;
-            }
-            if plan.conversations {
-                conversations::compact(shared, &lease, workspace, slot, &live, &mut done).await?;
-            }
-            Ok::<_, TransformError>(())
-        };
-        match work.await {
-            Ok(()) => {}
-            // Files moved under our hands, or a day expired: the next run plans again.
-            Err(TransformError::Superseded(why)) => tracing::info!(%workspace, why, "compact plans again next time"),
-            Err(error) => return Err(error),
+        if let Err(error) = compact_workspace(shared, &lease, workspace, slot, files, all, &mut done).await {
+            faults.take("compact", workspace, error)?;
         }
     }
+    faults.end()?;
     Ok(done)
+}
+
+async fn compact_workspace(
+    shared: &Shared,
+    lease: &Lease,
+    workspace: WorkspaceId,
+    slot: Slot,
+    mut files: Vec<DataFile>,
+    all: bool,
+    done: &mut Compacted,
+) -> Result<(), TransformError> {
+    let (now, days) = (shared.clock.now(), shared.retention_days(workspace));
+    let folded_before = done.folded;
+    if plan::plan(&files, now, days, &shared.jobs, all).fold {
+        fold::fold(shared, lease, workspace, slot, &files, done).await?;
+        // Folding may have replaced files: what is merged is looked up again.
+        files = shared.catalog.files(workspace, shared.catalog.snapshot(slot).await?).await?;
+    }
+    let plan = plan::plan(&files, now, days, &shared.jobs, all);
+    for group in &plan.merge {
+        merge::merge(shared, lease, group, done).await?;
+    }
+    let cleared = shared.memory.cleared.lock().get(&workspace).copied();
+    let stale = cleared.is_none_or(|at| at + CLEAR_EVERY <= now);
+    if plan.conversations || done.folded > folded_before || stale {
+        conversations::compact(shared, lease, workspace, slot, &files, done).await?;
+        shared.memory.cleared.lock().insert(workspace, now);
+    }
+    Ok(())
 }
 
 /// Commits a replacement of files.

@@ -1,4 +1,5 @@
 //! Which files are merged: a pure decision over the catalog's rows.
+use super::conversations::files_for;
 use crate::JobSettings;
 use schemas::{
     partition::{PartitionDay, RetentionClass, Table, day_is_expired},
@@ -9,6 +10,8 @@ use warehouse::catalog::DataFile;
 
 /// Most rows of one merged file: bounds the memory of a merge. A day with more settles to as few files as that allows.
 pub(super) const MERGED_ROWS: u64 = 1_000_000;
+/// Most bytes of one merged file, as rows of dead letters can be large.
+const MERGED_BYTES: u64 = 256 << 20;
 
 /// What is to be done in one workspace.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,6 +25,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.merge.is_empty() && !self.fold && !self.conversations
     }
@@ -33,7 +37,8 @@ pub(super) fn plan(files: &[DataFile], now: Millis, days: u16, settings: &JobSet
     let mut groups: BTreeMap<(Table, PartitionDay, RetentionClass), Vec<&DataFile>> = BTreeMap::new();
     for file in files.iter().filter(|f| !day_is_expired(f.day, now, f.class, days)) {
         groups.entry((file.table, file.day, file.class)).or_default().push(file);
-        if file.amendments > 0 && (all || file.created_at + settings.fold_after <= now) {
+        // A merge makes a new file of old rows; they are at least as old as their day.
+        if file.amendments > 0 && (all || file.created_at.min(file.day.end()) + settings.fold_after <= now) {
             plan.fold = true;
         }
     }
@@ -44,7 +49,7 @@ pub(super) fn plan(files: &[DataFile], now: Millis, days: u16, settings: &JobSet
             continue;
         }
         if table == Table::Conversations {
-            plan.conversations = true;
+            plan.conversations |= group.len() > files_for(group.iter().map(|f| f.rows).sum());
         } else {
             plan.merge.extend(bundles(group));
         }
@@ -55,13 +60,14 @@ pub(super) fn plan(files: &[DataFile], now: Millis, days: u16, settings: &JobSet
 /// Splits a group so that no bundle has more than [`MERGED_ROWS`]; files that are large enough already are left alone.
 fn bundles(group: Vec<&DataFile>) -> Vec<Vec<DataFile>> {
     let mut bundles: Vec<Vec<DataFile>> = Vec::new();
-    let (mut bundle, mut rows) = (Vec::new(), 0);
+    let (mut bundle, mut rows, mut bytes) = (Vec::new(), 0, 0);
     for file in group {
-        if rows + file.rows > MERGED_ROWS && !bundle.is_empty() {
+        if (rows + file.rows > MERGED_ROWS || bytes + file.bytes > MERGED_BYTES) && !bundle.is_empty() {
             bundles.push(std::mem::take(&mut bundle));
-            rows = 0;
+            (rows, bytes) = (0, 0);
         }
         rows += file.rows;
+        bytes += file.bytes;
         bundle.push(file.clone());
     }
     bundles.push(bundle);

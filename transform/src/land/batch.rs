@@ -4,18 +4,17 @@ use crate::{Shared, TransformError};
 use records::RecordError;
 use schemas::{
     columns::{DeadLetterRow, EventRow},
-    ids::{EventId, WorkspaceId},
+    ids::WorkspaceId,
     kind::IgnoredReason,
     log::{Offset, Slot},
     partition::{PartitionDay, RetentionClass, Table, day_is_expired},
     record::SealedRecord,
-    time::Millis,
     wire::Payload,
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use warehouse::{
-    catalog::{Outcome, Snapshot},
-    duplicates::{Candidate, Seen},
+    catalog::{ClaimedId, Outcome, Snapshot},
+    duplicates::{Candidate, Copies, Seen},
     file::NewFile,
 };
 
@@ -43,7 +42,7 @@ enum Opened {
 pub(super) struct Sorted {
     pub to: Offset,
     pub partitions: BTreeMap<NewFile, Rows>,
-    pub claimed: Vec<(WorkspaceId, EventId, Millis)>,
+    pub claimed: Vec<ClaimedId>,
     pub totals: Vec<(WorkspaceId, Outcome, u64)>,
 }
 
@@ -87,13 +86,16 @@ impl Batch {
         for (workspace, records) in self.workspaces {
             let candidates: Vec<Candidate> = records.iter().filter_map(|(_, opened)| candidate(opened)).collect();
             let concerned = known.concerned(workspace, &candidates);
-            let mut copies = HashSet::new();
+            let mut copies = Copies::new();
             if !concerned.is_empty() {
-                let files = shared.catalog.files(workspace, snapshot).await?;
+                let (now, days) = (shared.clock.now(), shared.retention_days(workspace));
+                let mut files = shared.catalog.files(workspace, snapshot).await?;
+                // What is expired is no copy of anything, and its key may be gone.
+                files.retain(|f| !day_is_expired(f.day, now, f.class, days));
                 copies = shared.duplicates.copies(&files, &concerned).await?;
             }
             if known.has_claimed(workspace) {
-                copies.extend(shared.duplicates.claimed(workspace, &candidates).await?);
+                copies.extend(shared.duplicates.claimed(workspace, snapshot.next, &candidates).await?);
             }
             sorted.sort_workspace(shared, workspace, snapshot.slot, records, &copies);
         }
@@ -133,7 +135,7 @@ impl Sorted {
         workspace: WorkspaceId,
         slot: Slot,
         records: Vec<(Offset, Opened)>,
-        copies: &HashSet<EventId>,
+        copies: &Copies,
     ) {
         let now = shared.clock.now();
         let days = shared.retention_days(workspace);
@@ -141,7 +143,7 @@ impl Sorted {
         let mut totals: BTreeMap<Outcome, u64> = BTreeMap::new();
         for (offset, opened) in records {
             let candidate = candidate(&opened);
-            let copy = candidate.is_some_and(|c| copies.contains(&c.id) || seen.has(&c));
+            let copy = candidate.is_some_and(|c| copies.contains(&c.key()) || seen.has(&c));
             let outcome = match opened {
                 Opened::Dark => Outcome::Ignored(IgnoredReason::WorkspaceDeleted),
                 Opened::Payload(Payload::Ignored(ignored)) => Outcome::Ignored(ignored.reason),
@@ -155,7 +157,7 @@ impl Sorted {
                         let claimed = event.claimed_at.is_some();
                         seen.add(&Candidate::of(&event), claimed);
                         if claimed {
-                            self.claimed.push((workspace, event.id, event.event_at));
+                            self.claimed.push(ClaimedId { workspace, event: event.id, at: event.event_at, offset });
                         }
                         let target = NewFile { workspace, slot, table: Table::Events, day, class };
                         let rows = self.partitions.entry(target).or_default();

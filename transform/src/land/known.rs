@@ -52,7 +52,13 @@ impl Known {
         let Some(times) = self.times.get(&workspace) else { return Vec::new() };
         candidates
             .iter()
-            .filter(|c| times.iter().any(|((table, _), (min, max))| *table == c.table && c.concerns_times(*min, *max)))
+            .filter(|c| {
+                // A day's rows lie within it, but for minutes at its end and the check's own second at its start.
+                let day = PartitionDay::containing(c.at).0;
+                let days = if c.any_time { i32::MIN..=i32::MAX } else { day.saturating_sub(1)..=day.saturating_add(1) };
+                let days = (c.table, PartitionDay(*days.start()))..=(c.table, PartitionDay(*days.end()));
+                times.range(days).any(|(_, (min, max))| c.concerns_times(*min, *max))
+            })
             .copied()
             .collect()
     }

@@ -103,7 +103,7 @@ impl Worker {
         let slot = self.slot;
         let first = async {
             log_handle.wait(slot, next).await.map_err(log)?;
-            let full = pin!(log_handle.wait(slot, Offset(next.0 + land.max_rows - 1)));
+            let full = pin!(log_handle.wait(slot, Offset(next.0.saturating_add(land.max_rows.max(1) - 1))));
             let age = pin!(tokio::time::sleep(land.max_age));
             match select(full, age).await {
                 Either::Left((full, _)) => full.map_err(log),
@@ -160,6 +160,13 @@ async fn land_batch(
     to: Offset,
 ) -> Result<Snapshot, TransformError> {
     let begun = tokio::time::Instant::now();
+    // Merging goes on beside land: the newest snapshot says which files hold what was landed before, an older one may
+    // name files that are forgotten by now.
+    let newest = shared.catalog.snapshot(snapshot.slot).await?;
+    if newest.next != snapshot.next {
+        return Err(TransformError::Superseded(format!("slot {} continues at {}", snapshot.slot, newest.next)));
+    }
+    let snapshot = newest;
     let batch = Batch::read(shared, snapshot, to).await?;
     shared.faults.at("land/read");
     let sorted = batch.sort_out(shared, known, snapshot).await?;
@@ -169,7 +176,7 @@ async fn land_batch(
     shared.faults.at("land/after-write");
     shared.files.make_durable(&add).await?;
     let files = add.clone();
-    let claimed: Vec<_> = sorted.claimed.iter().map(|(workspace, ..)| *workspace).collect();
+    let claimed: Vec<_> = sorted.claimed.iter().map(|claimed| claimed.workspace).collect();
     let commit = LandCommit {
         generation,
         from: snapshot.next,
@@ -193,16 +200,28 @@ async fn land_batch(
     Ok(committed)
 }
 
-/// Commits; when the answer is lost, asks whether the commit happened before anything is tried again.
+/// Commits. When the catalog does not answer, the same commit is tried again, as its files are written already; and as
+/// the answer may have been lost, it is asked first whether the commit happened.
 async fn commit_and_ask(shared: &Shared, commit: LandCommit) -> Result<Snapshot, TransformError> {
     let (slot, to) = (commit.generation.slot, commit.to);
-    match shared.catalog.commit_land(commit).await {
-        Ok(snapshot) => Ok(snapshot),
-        Err(error @ CatalogError::Unavailable(_)) => {
-            let now = shared.catalog.snapshot(slot).await?;
-            // Only this worker commits these offsets; a newer one would have fenced it and the next commit says so.
-            if now.next == to { Ok(now) } else { Err(error.into()) }
+    let mut pause = RETRY.0;
+    loop {
+        match shared.catalog.commit_land(commit.clone()).await {
+            Ok(snapshot) => return Ok(snapshot),
+            Err(CatalogError::Unavailable(why)) => {
+                tracing::warn!(slot = slot.0, why, "the commit is tried again");
+                shared.metrics.failures.get_or_create(&Job { job: "land" }).inc();
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY.1);
+                // Only this worker commits these offsets; a newer one would have fenced it, and the commit says so.
+                if let Ok(now) = shared.catalog.snapshot(slot).await
+                    && now.next == to
+                    && to > commit.from
+                {
+                    return Ok(now);
+                }
+            }
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }
 }

@@ -15,6 +15,14 @@ pub(super) async fn write(
     shared: &Shared,
     partitions: BTreeMap<NewFile, Rows>,
 ) -> Result<Vec<DataFile>, TransformError> {
+    // Keys that are new are made together: at midnight every workspace needs one. One that was destroyed is found out
+    // by the file that needs it.
+    let keys: Vec<_> = partitions.keys().map(|t| (t.workspace, t.day, t.class)).collect();
+    if let Err(error) = shared.keyring.day_keys_or_create(&keys).await
+        && error.class() != keys::KeyErrorClass::Destroyed
+    {
+        return Err(error.into());
+    }
     stream::iter(partitions)
         .map(|(target, rows)| async move {
             let batch = tokio::task::spawn_blocking(move || columns(target.table, rows))

@@ -104,6 +104,19 @@ pub enum Outcome {
     Ignored(IgnoredReason),
 }
 
+/// An event whose claimed time was not believed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClaimedId {
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// Its id.
+    pub event: EventId,
+    /// The event time that it was given.
+    pub at: Millis,
+    /// Its place in the log.
+    pub offset: Offset,
+}
+
 /// One land commit: files and offsets together.
 #[derive(Clone, Debug)]
 pub struct LandCommit {
@@ -116,7 +129,7 @@ pub struct LandCommit {
     /// The files written from it.
     pub add: Vec<DataFile>,
     /// Ids of events whose claimed time was not believed: asked by every duplicate check.
-    pub claimed: Vec<(WorkspaceId, EventId, Millis /* event time */)>,
+    pub claimed: Vec<ClaimedId>,
     /// What became of the records; adds up to `to - from`.
     pub totals: Vec<(WorkspaceId, Outcome, u64)>,
     /// The commit's instant.
@@ -216,8 +229,14 @@ pub trait Catalog: Send + Sync + 'static {
     /// Up to which offset each workspace of a slot is derived; workspaces that never were are missing.
     async fn derived(&self, slot: Slot) -> Result<Vec<(WorkspaceId, Offset)>, CatalogError>;
 
-    /// Which of the ids, in order, are known as ones whose claimed time was not believed.
-    async fn claimed(&self, workspace: WorkspaceId, ids: &[EventId]) -> Result<Vec<EventId>, CatalogError>;
+    /// Which of the ids, in order, are known as ones whose claimed time was not believed, from records before `next`:
+    /// a reader on an older snapshot must not take an event for its own copy.
+    async fn claimed(
+        &self,
+        workspace: WorkspaceId,
+        ids: &[EventId],
+        next: Offset,
+    ) -> Result<Vec<EventId>, CatalogError>;
 
     /// The workspaces that have any claimed id; few.
     async fn claimed_workspaces(&self) -> Result<Vec<WorkspaceId>, CatalogError>;

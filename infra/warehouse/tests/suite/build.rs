@@ -6,7 +6,7 @@ use schemas::{
     time::Millis,
 };
 use std::sync::Arc;
-use warehouse::catalog::{Catalog, CatalogError, DataFile, Generation, LandCommit, Lease, Replacement};
+use warehouse::catalog::{Catalog, CatalogError, ClaimedId, DataFile, Generation, LandCommit, Lease, Replacement};
 
 /// The log of all tests.
 pub const EPOCH: LogEpoch = LogEpoch([7; 16]);
@@ -59,6 +59,11 @@ pub fn file(n: u64) -> DataFile {
 pub fn land(generation: Generation, from: u64, to: u64, add: Vec<DataFile>) -> LandCommit {
     let (from, to) = (Offset(from), Offset(to));
     LandCommit { generation, from, to, add, claimed: Vec::new(), totals: Vec::new(), at: NOW }
+}
+
+/// A claimed id from the log's first record.
+pub fn claim(workspace: WorkspaceId, event: EventId, at: i64) -> ClaimedId {
+    ClaimedId { workspace, event, at: Millis(at), offset: Offset(0) }
 }
 
 /// A replacement in [`SLOT`].

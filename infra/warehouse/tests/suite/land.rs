@@ -54,14 +54,14 @@ pub async fn gaps_overlaps_and_repeats_are_refused_and_change_nothing(backend: &
     let before = catalog.commit_land(land(generation, 0, 10, vec![file(1)])).await.expect("committed");
     for (from, to) in [(11, 20), (11, 11), (5, 20), (0, 10), (3, 7), (3, 3), (10, 9)] {
         let mut commit = land(generation, from, to, vec![file(2)]);
-        commit.claimed.push((workspace(1), event(1), NOW));
+        commit.claimed.push(claim(workspace(1), event(1), NOW.0));
         commit.totals.push((workspace(1), Outcome::Committed, 9));
         assert_eq!(misplaced_at(catalog.commit_land(commit).await), 10, "{from}..{to}");
     }
     assert_eq!(catalog.snapshot(SLOT).await.expect("newest"), before);
     assert_eq!(catalog.live_files(SLOT).await.expect("live"), [file(1)]);
     assert!(catalog.totals().await.expect("totals").is_empty());
-    assert!(catalog.claimed(workspace(1), &[event(1)]).await.expect("claimed").is_empty());
+    assert!(catalog.claimed(workspace(1), &[event(1)], Offset(1)).await.expect("claimed").is_empty());
 }
 
 /// What the caller of a commit does when it did not hear the answer.

@@ -1,6 +1,6 @@
 //! Totals and claimed ids.
 use super::{Backend, build::*};
-use schemas::{ids::EventId, kind::IgnoredReason, time::Millis};
+use schemas::{ids::EventId, kind::IgnoredReason, log::Offset, time::Millis};
 use warehouse::catalog::{CatalogError, Outcome};
 
 /// Counts of commits add up by workspace and outcome; refused commits count nothing.
@@ -42,15 +42,15 @@ pub async fn claimed_ids_are_known_until_forgotten(backend: &impl Backend) {
     let catalog = backend.open().await;
     let generation = bound(&catalog).await;
     let mut commit = land(generation, 0, 10, Vec::new());
-    commit.claimed = (0..300).map(|n| (workspace(1), event(n), Millis(i64::try_from(n).unwrap_or(0)))).collect();
-    commit.claimed.push((workspace(1), event(5), Millis(1_000)));
-    commit.claimed.push((workspace(2), event(1_000), Millis(0)));
+    commit.claimed = (0..300).map(|n| claim(workspace(1), event(n), i64::try_from(n).unwrap_or(0))).collect();
+    commit.claimed.push(claim(workspace(1), event(5), 1_000));
+    commit.claimed.push(claim(workspace(2), event(1_000), 0));
     catalog.commit_land(commit).await.expect("committed");
     let mut again = land(generation, 10, 20, Vec::new());
-    again.claimed = vec![(workspace(1), event(6), Millis(1_000)), (workspace(1), event(7), Millis(-1))];
+    again.claimed = vec![claim(workspace(1), event(6), 1_000), claim(workspace(1), event(7), -1)];
     catalog.commit_land(again).await.expect("committed");
 
-    let known = async |ids: &[EventId]| catalog.claimed(workspace(1), ids).await.expect("asked");
+    let known = async |ids: &[EventId]| catalog.claimed(workspace(1), ids, Offset(1)).await.expect("asked");
     assert_eq!(known(&[]).await, []);
     assert_eq!(known(&[event(1_000), event(400)]).await, [], "another workspace's, and nobody's");
     assert_eq!(known(&[event(4), event(400), event(3), event(4)]).await, [event(3), event(4)]);
@@ -59,7 +59,7 @@ pub async fn claimed_ids_are_known_until_forgotten(backend: &impl Backend) {
 
     catalog.forget_claimed(workspace(1), Millis(299)).await.expect("forgotten");
     assert_eq!(known(&all).await, [event(5), event(6), event(299)], "the later of two times counts");
-    let other = catalog.claimed(workspace(2), &[event(1_000)]).await.expect("asked");
+    let other = catalog.claimed(workspace(2), &[event(1_000)], Offset(1)).await.expect("asked");
     assert_eq!(other, [event(1_000)]);
     let refused = catalog.forget_claimed(workspace(3), Millis(0)).await;
     assert!(!matches!(refused, Err(CatalogError::Damaged(_))), "nothing to forget is fine: {refused:?}");

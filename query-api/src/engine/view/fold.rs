@@ -50,13 +50,16 @@ impl View {
         }
         let candidates: Vec<Candidate> = rows.iter().map(|row| Candidate::of(&row.event)).collect();
         let pinned = self.state.read().pinned.clone();
-        let known = context.duplicates.in_files(self.workspace, &pinned.files, &candidates).await?;
         let (now, days) = (context.clock.now(), context.retention_days(self.workspace));
+        // What is expired is no copy of anything, and its key may be gone.
+        let files: Vec<_> =
+            pinned.files.iter().filter(|f| !day_is_expired(f.day, now, f.class, days)).cloned().collect();
+        let known = context.duplicates.in_files(self.workspace, &files, pinned.snapshot.next, &candidates).await?;
         let mut fresh = Seen::default();
         rows.retain(|row| {
             let event = &row.event;
             let candidate = Candidate::of(event);
-            if known.contains(&event.id) || seen.has(&candidate) || fresh.has(&candidate) {
+            if known.contains(&candidate.key()) || seen.has(&candidate) || fresh.has(&candidate) {
                 context.metrics.duplicates.inc();
                 return false;
             }

@@ -19,6 +19,7 @@ impl View {
         rows: &[EventRow],
     ) -> Result<(), Fault> {
         let stale: Vec<ConversationId> = states.values().filter(|s| s.stale).map(|s| s.conversation).collect();
+        let (_, cut) = self.now_and_cut();
         for stale in stale.chunks(TOGETHER) {
             let history = self.history(stale, states).await?;
             let mut by_conversation: HashMap<ConversationId, Vec<&Event>> = HashMap::new();
@@ -29,7 +30,7 @@ impl View {
             }
             for id in stale {
                 if let Some(state) = states.get_mut(id) {
-                    state.refold(by_conversation.remove(id).unwrap_or_default());
+                    state.refold(cut, by_conversation.remove(id).unwrap_or_default());
                 }
             }
         }

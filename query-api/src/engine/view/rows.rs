@@ -110,7 +110,7 @@ impl View {
     pub async fn settle_edits(&self, pinned: &Pinned, rows: &mut [EventRow], cut: Millis) -> Result<(), Fault> {
         let open = |row: &EventRow| match &row.event.amends {
             Some(Amends { message, change: Change::Edit { text: Some(_), order } }) if !row.folded => {
-                Some((*message, *order))
+                Some((*message, (Some(*order), Some(row.event.event_at), Some(row.event.id))))
             }
             _ => None,
         };
@@ -128,18 +128,21 @@ impl View {
         }
         let files = pinned.events_of(|day| days.contains(&day) && at_cut(day, cut) != DayAtCut::Gone);
         let filter = ScanFilter { conversations, ..ScanFilter::default() };
-        let folded: HashMap<EventId, (bool, Option<i64>)> = self
+        let folded: HashMap<EventId, _> = self
             .context
             .rows(self.workspace, &files, &filter)
             .await?
             .into_iter()
             .filter(|row| row.unsent_at.is_some() || row.edit_order.is_some())
-            .map(|row| (row.event.id, (row.unsent_at.is_some(), row.edit_order)))
+            .map(|row| {
+                let held = (row.edit_order, row.edited_at, row.edited_by);
+                (row.event.id, (row.unsent_at.is_some(), held))
+            })
             .collect();
         for row in rows {
-            if let Some((message, order)) = open(row)
+            if let Some((message, rank)) = open(row)
                 && let Some((unsent, held)) = folded.get(&message)
-                && (*unsent || held.is_some_and(|held| held > order))
+                && (*unsent || *held > rank)
             {
                 row.blank();
             }

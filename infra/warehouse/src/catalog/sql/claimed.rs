@@ -7,6 +7,7 @@ use super::{
 use crate::catalog::CatalogError;
 use schemas::{
     ids::{EventId, WorkspaceId},
+    log::Offset,
     time::Millis,
 };
 use std::collections::BTreeSet;
@@ -15,11 +16,12 @@ pub(super) async fn known(
     database: &Database,
     workspace: WorkspaceId,
     ids: &[EventId],
+    next: Offset,
 ) -> Result<Vec<EventId>, CatalogError> {
     let mut known = BTreeSet::new();
-    for (list, ids) in lists(ids, 2) {
-        let text = format!("SELECT id FROM claimed_ids WHERE workspace = $1 AND id IN {list}");
-        let query = sqlx::query(statement(text)).bind(workspace.0.to_vec());
+    for (list, ids) in lists(ids, 3) {
+        let text = format!("SELECT id FROM claimed_ids WHERE workspace = $1 AND log_offset < $2 AND id IN {list}");
+        let query = sqlx::query(statement(text)).bind(workspace.0.to_vec()).bind(next.as_i64());
         let query = ids.iter().fold(query, |query, id| query.bind(id.0.to_vec()));
         for row in query.fetch_all(database.read()).await? {
             known.insert(EventId(bytes(&row, 0)?));

@@ -6,17 +6,19 @@ use super::{
     rows::signed,
     slots, totals,
 };
-use crate::catalog::{CatalogError, LandCommit, Snapshot, progress::place};
+use crate::catalog::{CatalogError, ClaimedId, LandCommit, Snapshot, progress::place};
 use schemas::{
     ids::{EventId, WorkspaceId},
+    log::Offset,
     time::Millis,
 };
 use std::collections::BTreeMap;
 
 const CLAIMED: Insert = Insert {
-    head: "INSERT INTO claimed_ids (workspace, id, event_at)",
-    columns: 3,
-    // The later of two times, so that the id is not forgotten while one of them is in the window.
+    head: "INSERT INTO claimed_ids (workspace, id, event_at, log_offset)",
+    columns: 4,
+    // The later of two times, so that the id is not forgotten while one of them is in the window. The offset is the
+    // first one's: commits come in order.
     tail: "ON CONFLICT (workspace, id) DO UPDATE SET event_at = \
            CASE WHEN excluded.event_at > claimed_ids.event_at THEN excluded.event_at ELSE claimed_ids.event_at END",
 };
@@ -29,14 +31,15 @@ pub(super) async fn commit(database: &Database, commit: LandCommit) -> Result<Sn
     files::insert(&mut write, parameters, &commit.add, snapshot.number).await?;
     // In order and each id once: a statement may not touch a row twice, and two transactions that lock rows in the
     // same order do not wait for each other in a circle.
-    let mut claimed: BTreeMap<(WorkspaceId, EventId), Millis> = BTreeMap::new();
-    for (workspace, id, at) in &commit.claimed {
-        claimed.entry((*workspace, *id)).and_modify(|known| *known = (*known).max(*at)).or_insert(*at);
+    let mut claimed: BTreeMap<(WorkspaceId, EventId), (Millis, Offset)> = BTreeMap::new();
+    for ClaimedId { workspace, event, at, offset } in commit.claimed.iter().copied() {
+        let known = claimed.entry((workspace, event)).or_insert((at, offset));
+        *known = (known.0.max(at), known.1.min(offset));
     }
     let claimed: Vec<_> = claimed.into_iter().collect();
     CLAIMED
-        .run(&mut write, parameters, &claimed, |query, ((workspace, id), at)| {
-            query.bind(workspace.0.to_vec()).bind(id.0.to_vec()).bind(at.0)
+        .run(&mut write, parameters, &claimed, |query, ((workspace, id), (at, offset))| {
+            query.bind(workspace.0.to_vec()).bind(id.0.to_vec()).bind(at.0).bind(offset.as_i64())
         })
         .await?;
     totals::add(&mut write, parameters, &commit.totals).await?;

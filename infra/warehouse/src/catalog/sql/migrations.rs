@@ -48,6 +48,7 @@ const CATALOG_1: Step = &[
         workspace {blob} NOT NULL,
         id {blob} NOT NULL,
         event_at BIGINT NOT NULL,
+        log_offset BIGINT NOT NULL,
         PRIMARY KEY (workspace, id)
     )",
     "CREATE TABLE totals (

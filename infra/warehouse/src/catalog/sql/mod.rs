@@ -112,8 +112,13 @@ impl Catalog for SqlCatalog {
         slots::derived(&self.database, slot).await
     }
 
-    async fn claimed(&self, workspace: WorkspaceId, ids: &[EventId]) -> Result<Vec<EventId>, CatalogError> {
-        claimed::known(&self.database, workspace, ids).await
+    async fn claimed(
+        &self,
+        workspace: WorkspaceId,
+        ids: &[EventId],
+        next: Offset,
+    ) -> Result<Vec<EventId>, CatalogError> {
+        claimed::known(&self.database, workspace, ids, next).await
     }
 
     async fn claimed_workspaces(&self) -> Result<Vec<WorkspaceId>, CatalogError> {

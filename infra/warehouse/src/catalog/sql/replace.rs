@@ -16,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const DERIVED: Insert = Insert {
     head: "INSERT INTO derived (workspace, slot, next_offset)",
     columns: 3,
-    tail: "ON CONFLICT (slot, workspace) DO UPDATE SET next_offset = excluded.next_offset",
+    // Never back: what is folded once must not be folded again.
+    tail: "ON CONFLICT (slot, workspace) DO UPDATE SET next_offset = excluded.next_offset \
+           WHERE excluded.next_offset > derived.next_offset",
 };
 
 pub(super) async fn commit(database: &Database, replacement: Replacement) -> Result<Snapshot, CatalogError> {
