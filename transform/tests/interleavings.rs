@@ -211,6 +211,11 @@ async fn check(house: &House, workspace: &Workspace, model: &Model) -> Result<()
             .or_insert_with(|| ConversationState::new(conversation, CONNECTION, event.platform))
             .fold(event);
     }
+    // A reader knows the amendments that are still open in the files, no others.
+    let mut open = Amendments::default();
+    house.raw_rows(workspace.id).await.iter().filter(|r| !r.folded).for_each(|r| {
+        open.add(&r.event);
+    });
     let derived = house.states(workspace.id).await;
     for (conversation, mut whole) in scratch {
         whole.amend(&amendments);
@@ -219,7 +224,7 @@ async fn check(house: &House, workspace: &Workspace, model: &Model) -> Result<()
             whole.home_day().is_none_or(|d| day_is_expired(d, now, RetentionClass::STANDARD, RETENTION_DAYS));
         match derived.get(&conversation).cloned() {
             Some(mut state) => {
-                state.amend(&amendments);
+                state.amend(&open);
                 state.expire(cut);
                 prop_assert_eq!(view(&state), view(&whole), "conversation {}", conversation);
             }
