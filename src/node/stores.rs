@@ -98,6 +98,17 @@ impl Stores {
         let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(options)).await.map_err(StartError::part)?;
         let log = opened.map_err(StartError::part)?;
         self.catalog.bind_log(log.epoch(), log.slots()).await.map_err(StartError::part)?;
+        for snapshot in self.catalog.snapshots().await.map_err(StartError::part)? {
+            let (slot, next) = (snapshot.slot, snapshot.next);
+            let start = log.start(slot).await.map_err(StartError::part)?;
+            let end = log.end(slot).await.map_err(StartError::part)?;
+            if next < start || end < next {
+                return Err(StartError::Part(format!(
+                    "the log holds {start} to {end} of slot {slot}, but the catalog goes on at {next}: \
+                     they are parts of different backups",
+                )));
+            }
+        }
         let root = directory.directory("store")?;
         let store = LocalFileSystem::new_with_prefix(&root).map_err(StartError::part)?;
         let files = Files::new(FilesOptions {
