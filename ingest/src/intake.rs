@@ -10,7 +10,10 @@ use schemas::{
     time::Millis,
     wire::Payload,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, OnceLock},
+};
 use warehouse::registry::{Connection, Registry, View, Workspace};
 
 mod batch;
@@ -152,15 +155,24 @@ fn in_use(view: &View, connection: &Arc<Connection>) -> Result<Arc<Workspace>, I
     }
 }
 
+/// The connections of a post's platform by account, active or not. Made by one pass over all connections, when the post
+/// first names an account that has no active one.
+type Former<'a> = OnceLock<HashMap<&'a str, &'a Arc<Connection>>>;
+
 /// The connection of an account that a post names (`security.md` §9.6): the active one, else any that once was.
-fn by_account(view: &View, platform: Platform, account: &str) -> Option<Arc<Connection>> {
-    let active = view.pages.get(&(platform, account.to_owned())).and_then(|id| view.connections.get(id));
-    let is_former = |c: &&Arc<Connection>| c.platform == platform && c.external_id.as_deref() == Some(account);
-    active.or_else(|| view.connections.values().find(is_former)).cloned()
+fn by_account<'a>(view: &'a View, former: &Former<'a>, platform: Platform, account: &str) -> Option<Arc<Connection>> {
+    if let Some(active) = view.pages.get(&(platform, account.to_owned())).and_then(|id| view.connections.get(id)) {
+        return Some(active.clone());
+    }
+    let former = former.get_or_init(|| {
+        let of_platform = view.connections.values().filter(|connection| connection.platform == platform);
+        of_platform.filter_map(|connection| Some((connection.external_id.as_deref()?, connection))).collect()
+    });
+    former.get(account).map(|connection| Arc::clone(connection))
 }
 
 /// Whose a part is.
-fn target(view: &View, signed: &Signed<'_>, part: &Part<'_>) -> Target {
+fn target<'a>(view: &'a View, former: &Former<'a>, signed: &Signed<'_>, part: &Part<'_>) -> Target {
     let connection = match (&signed.connection, part.account.as_deref()) {
         (Some(connection), account) => {
             let misdirected = account.is_some() && account != connection.external_id.as_deref();
@@ -171,7 +183,7 @@ fn target(view: &View, signed: &Signed<'_>, part: &Part<'_>) -> Target {
             };
         }
         (None, None) => return Target::System,
-        (None, Some(account)) => by_account(view, signed.connector.platform(), account),
+        (None, Some(account)) => by_account(view, former, signed.connector.platform(), account),
     };
     match connection {
         None => Target::Nobody(IgnoredReason::UnknownPage),

@@ -8,14 +8,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// The content of a secret file; one trailing newline is no part of it (`contract.md`).
-    pub fn new(mut bytes: Vec<u8>) -> Self {
-        if bytes.last() == Some(&b'\n') {
-            bytes.pop();
-            if bytes.last() == Some(&b'\r') {
-                bytes.pop();
-            }
-        }
+    /// These bytes, all of them: the newline that ends a secret file is dropped by who reads the file.
+    pub fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
@@ -29,10 +23,14 @@ impl Secret {
 pub struct IngestSettings {
     /// Longest body; `security.md` §9.1 says 1 MiB.
     pub body_max: usize,
+    /// All bodies together that are being read or not yet answered; beyond it posts are answered with 503.
+    pub bodies_max: usize,
     /// Longest headers together.
     pub header_max: usize,
     /// How long a body may take to arrive.
     pub read_timeout: Duration,
+    /// How long the event log may take to accept a post; then it is answered with 503.
+    pub append_timeout: Duration,
     /// How many posts are taken.
     pub rate: RateSettings,
     /// Facebook's app; without it there is no Facebook webhook.
@@ -43,8 +41,10 @@ impl Default for IngestSettings {
     fn default() -> Self {
         Self {
             body_max: 1 << 20,
+            bodies_max: 64 << 20,
             header_max: 16 << 10,
             read_timeout: Duration::from_secs(10),
+            append_timeout: Duration::from_secs(5),
             rate: RateSettings::default(),
             facebook: None,
         }

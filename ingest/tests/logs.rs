@@ -44,6 +44,24 @@ impl Subscriber for Listener {
 }
 
 #[tokio::test]
+async fn refused_posts_do_not_fill_the_log() {
+    let world = World::new().await;
+    let listener = Listener::default();
+    let _guard = tracing::subscriber::set_default(listener.clone());
+    for lines in 1..=2 {
+        for _ in 0..5 {
+            let refused = line_request(world.line.id, "c2lnbmF0dXJl", "{}");
+            assert_eq!(world.send(refused).await, StatusCode::UNAUTHORIZED);
+        }
+        let text = listener.0.lock().expect("lock").clone();
+        assert_eq!(text.matches("signature does not hold").count(), lines, "{text}");
+        world.clock.advance(std::time::Duration::from_secs(1));
+    }
+    let counted = format!("chatmai_signature_failures_total{{connection=\"{}\"}} 10", world.line.id);
+    assert!(world.metrics_text().contains(&counted));
+}
+
+#[tokio::test]
 async fn logs_name_connections_and_sizes_only() {
     let world = World::new().await;
     let listener = Listener::default();

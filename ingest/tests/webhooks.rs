@@ -102,7 +102,7 @@ async fn both_secrets_sign_during_a_rotation_and_an_old_one_stops_within_a_secon
     let request = Request::post("/webhooks/facebook")
         .header("X-Hub-Signature-256", sign_facebook(b"next secret", body.as_bytes()))
         .body(Body::from(body));
-    assert_eq!(world.send(request.expect("a request")).await, StatusCode::OK, "a newline ends a secret file");
+    assert_eq!(world.send(request.expect("a request")).await, StatusCode::OK, "either app secret signs");
 }
 
 #[tokio::test]
@@ -261,6 +261,45 @@ async fn slow_encoded_and_overlong_headed_posts_are_refused() {
     assert_eq!(world.send(plain).await, StatusCode::UNAUTHORIZED);
     let long = post().header("x-long", "x".repeat(16 << 10)).body(Body::empty()).expect("a request");
     assert_eq!(world.send(long).await, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn all_bodies_together_have_a_limit_until_they_are_answered() {
+    let world = World::with(|settings| settings.bodies_max = settings.body_max).await;
+    let never = || Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+    {
+        // A body that does not say its length takes what the longest would.
+        let mut first = std::pin::pin!(world.send(line_request(world.line.id, "x", never())));
+        assert!(futures::poll!(first.as_mut()).is_pending());
+        assert_eq!(world.line(line_text("1", NOW.0)).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(world.facebook(facebook_text(PAGE, "m")).await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    // Who leaves, and what is answered, makes room again.
+    for _ in 0..3 {
+        assert_eq!(world.line(vec![b' '; 1 << 20]).await, StatusCode::OK);
+        assert_eq!(world.send(line_request(world.line.id, "x", vec![b' '; 1 << 20])).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_stalls_is_a_503() {
+    let world = World::with(|settings| settings.append_timeout = Duration::from_millis(1)).await;
+    world.log.stalled.store(true, Ordering::SeqCst);
+    assert_eq!(world.line(line_text("1", NOW.0)).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(world.facebook(facebook_text(PAGE, "m")).await, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn more_entries_than_a_platform_sends_are_one_dead_letter() {
+    let world = World::new().await;
+    let post = |entries: usize| {
+        let entries: Vec<_> = (0..entries).map(|n| format!(r#"{{"id":"{n}","messaging":[]}}"#)).collect();
+        format!(r#"{{"object":"page","entry":[{}]}}"#, entries.join(","))
+    };
+    assert_eq!(world.facebook(post(1000)).await, StatusCode::OK);
+    assert_eq!(world.log.appends.load(Ordering::SeqCst), 0);
+    assert_eq!(world.facebook(post(1001)).await, StatusCode::OK);
+    assert_eq!(world.words().await, ["system:raw wrong_schema of nobody"]);
 }
 
 #[tokio::test]

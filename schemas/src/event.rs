@@ -32,7 +32,8 @@ pub struct Event {
     pub author: Option<Author>,
     /// When it happened according to the platform; the receive time where the claim lies in the future.
     pub event_at: Millis,
-    /// What the platform claimed, where that was not believed.
+    /// What the platform claimed, where that was not believed; the receive time where it claimed none. Set, it says
+    /// that `event_at` is not the platform's, so that a copy may have any other time.
     pub claimed_at: Option<Millis>,
     /// When it was received.
     pub received_at: Millis,
@@ -148,6 +149,11 @@ impl Event {
             self.event_at = claimed;
             self.claimed_at = None;
         }
+    }
+
+    /// The platform gave no time: the next delivery of the event will have another.
+    pub fn forget_claim(&mut self) {
+        self.claimed_at = Some(self.event_at);
     }
 
     /// True when a customer wrote a message.

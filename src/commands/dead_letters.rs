@@ -5,9 +5,11 @@ use crate::{
     node::Desk,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use futures::TryStreamExt;
 use schemas::{
     columns::{DeadLetterRow, read_dead_letters},
     ids::{EventId, WorkspaceId},
+    log::Offset,
     partition::{RetentionClass, Table, cut},
 };
 use serde_json::{Value, json};
@@ -15,17 +17,19 @@ use std::collections::HashSet;
 use warehouse::registry::RegistryError;
 
 pub(super) async fn list(desk: &Desk, letters: &Letters, replies: &mut impl Replies) -> Result<Outcome, CommandError> {
-    let (_, rows) = find(desk, letters).await?;
-    for row in &rows {
-        replies.take(Reply::Item { value: item(row) }).await?;
+    // The bytes are let go batch by batch: a list of many must not hold the content of all.
+    let (_, items) = find(desk, letters, |row| item(&row)).await?;
+    let count = items.len();
+    for Found { value, .. } in items {
+        replies.take(Reply::Item { value }).await?;
     }
-    Ok(json!({ "count": rows.len() }).into())
+    Ok(json!({ "count": count }).into())
 }
 
 /// With the bytes in base64: they need not be text.
 pub(super) async fn show(desk: &Desk, letters: &Letters, replies: &mut impl Replies) -> Result<Outcome, CommandError> {
-    let (_, rows) = find(desk, letters).await?;
-    for row in &rows {
+    let (_, rows) = find(desk, letters, |row| row).await?;
+    for Found { value: row, .. } in &rows {
         let mut value = item(row);
         value["content"] = STANDARD.encode(&row.raw.bytes).into();
         replies.take(Reply::Item { value }).await?;
@@ -34,10 +38,10 @@ pub(super) async fn show(desk: &Desk, letters: &Letters, replies: &mut impl Repl
 }
 
 pub(super) async fn replay(desk: &Desk, letters: &Letters) -> Result<Outcome, CommandError> {
-    let (workspace, rows) = find(desk, letters).await?;
+    let (workspace, rows) = find(desk, letters, |row| row).await?;
     let intake = &desk.pipeline()?.intake;
     let (mut records, mut still, mut position) = (0, 0, None);
-    for row in &rows {
+    for Found { value: row, .. } in &rows {
         let taken = intake.replay(row.raw.platform, row.raw.connection, &row.raw.bytes).await;
         let accepted = taken.map_err(CommandError::failed)?;
         records += accepted.records;
@@ -61,8 +65,20 @@ fn item(row: &DeadLetterRow) -> Value {
     })
 }
 
-/// The dead letters that are meant, oldest first. What waits in the log is landed before, so that none is missing.
-async fn find(desk: &Desk, letters: &Letters) -> Result<(WorkspaceId, Vec<DeadLetterRow>), CommandError> {
+/// A dead letter that is meant, and what is kept of it.
+struct Found<T> {
+    offset: Offset,
+    id: EventId,
+    value: T,
+}
+
+/// The dead letters that are meant, oldest first, as what `keep` makes of each. What waits in the log is landed before,
+/// so that none is missing.
+async fn find<T>(
+    desk: &Desk,
+    letters: &Letters,
+    keep: impl Fn(DeadLetterRow) -> T,
+) -> Result<(WorkspaceId, Vec<Found<T>>), CommandError> {
     let id = workspace(desk, &letters.workspace).await?;
     let pipeline = desk.pipeline()?;
     desk.flush().await?;
@@ -74,15 +90,17 @@ async fn find(desk: &Desk, letters: &Letters) -> Result<(WorkspaceId, Vec<DeadLe
     let wanted: HashSet<EventId> = letters.ids.iter().copied().collect();
     let mut rows = Vec::new();
     for file in files.iter().filter(|file| file.table == Table::DeadLetters) {
-        for batch in pipeline.files.read(file, None).await.map_err(CommandError::failed)? {
-            rows.extend(read_dead_letters(&batch).map_err(CommandError::failed)?.into_iter().filter(|row| {
+        let mut batches = pipeline.files.stream(file, None).await.map_err(CommandError::failed)?;
+        while let Some(batch) = batches.try_next().await.map_err(CommandError::failed)? {
+            let meant = read_dead_letters(&batch).map_err(CommandError::failed)?.into_iter().filter(|row| {
                 row.raw.received_at > oldest
                     && (wanted.is_empty() || wanted.contains(&row.raw.id))
                     && letters.connection.is_none_or(|connection| row.raw.connection == Some(connection))
-            }));
+            });
+            rows.extend(meant.map(|row| Found { offset: row.offset, id: row.raw.id, value: keep(row) }));
         }
     }
-    if let Some(missing) = wanted.iter().find(|id| rows.iter().all(|row| row.raw.id != **id)) {
+    if let Some(missing) = wanted.iter().find(|id| rows.iter().all(|row| row.id != **id)) {
         return Err(CommandError::failed(format!("no dead letter {missing} in this workspace")));
     }
     rows.sort_by_key(|row| row.offset);

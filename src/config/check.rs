@@ -48,8 +48,12 @@ impl Config {
         if self.limits.header_bytes.0 < 8 << 10 {
             return fail("limits.header_bytes is at least 8KiB");
         }
-        if self.limits.connections == 0 || self.limits.streams == 0 || self.limits.requests_per_key == 0 {
-            return fail("limits.connections, limits.streams and limits.requests_per_key are above zero");
+        let limits = &self.limits;
+        if limits.connections == 0 || limits.connections_per_address == 0 {
+            return fail("limits.connections and limits.connections_per_address are above zero");
+        }
+        if limits.streams == 0 || limits.requests_per_key == 0 {
+            return fail("limits.streams and limits.requests_per_key are above zero");
         }
         if self.limits.read_timeout.0.is_zero() {
             return fail("limits.read_timeout is above zero");

@@ -124,6 +124,9 @@ section! {
         read_timeout: Span = seconds(10), e.g. "\"5s\"";
         /// Number of open connections of each listener; beyond it clients wait.
         connections: usize = 1024, e.g. "4096";
+        /// Number of open connections of each listener from one client address; beyond it they are closed at once. Set it
+        /// as high as `connections` behind a proxy, whose address all clients have.
+        connections_per_address: usize = 512, e.g. "4096";
         /// Number of requests that one HTTP/2 connection may have running.
         streams: u32 = 256, e.g. "100";
         /// Webhook posts a second for one connection of a workspace; beyond it the answer is 429. 0 is no limit.

@@ -53,10 +53,16 @@ async fn alone(
     replies: &mut impl Replies,
 ) -> Result<Outcome, CommandError> {
     let solo = Solo::open(config, directory, command.needs_pipeline()).await?;
-    let result = commands::execute(solo.desk(), command, input, replies).await;
+    let result = tokio::select! {
+        biased;
+        result = commands::execute(solo.desk(), command, input, replies) => Some(result),
+        () = solo.land_ended() => None,
+    };
     let closed = solo.close().await.map_err(CommandError::failed);
-    let outcome = result?;
-    closed.map(|()| outcome)
+    match result {
+        Some(result) => result.and_then(|outcome| closed.map(|()| outcome)),
+        None => Err(closed.err().unwrap_or_else(|| CommandError::failed("the land workers have ended"))),
+    }
 }
 
 async fn by_socket(
@@ -76,7 +82,7 @@ async fn by_socket(
     };
     let receive = async {
         loop {
-            match frames::read::<Reply>(&mut answers).await? {
+            match frames::read::<Reply>(&mut answers, frames::ANSWER_BYTES).await? {
                 Some(Reply::Done { value, clean }) => return Ok(Ok(Outcome { value, clean })),
                 Some(Reply::Failed { why, usage: true }) => return Ok(Err(CommandError::usage(why))),
                 Some(Reply::Failed { why, usage: false }) => return Ok(Err(CommandError::failed(why))),

@@ -117,6 +117,11 @@ impl Command {
         )
     }
 
+    /// True when it lasts as long as its input does.
+    pub fn is_long(&self) -> bool {
+        matches!(self, Self::Import { .. })
+    }
+
     /// How it is called in the log.
     pub fn name(&self) -> &'static str {
         match self {

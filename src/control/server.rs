@@ -14,7 +14,9 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Commands that run at once; further ones wait.
+/// How long a client may take to say what it wants.
+const QUESTION: Duration = Duration::from_secs(10);
+/// Long commands that run at once; further ones wait. The others never do: a key must be revoked at any time.
 const AT_ONCE: usize = 16;
 /// How long those that run when the process stops may still take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -50,8 +52,7 @@ impl Control {
                 Ok((stream, _)) => {
                     let (desk, room) = (self.desk.clone(), room.clone());
                     running.spawn(async move {
-                        let Ok(_permit) = room.acquire().await else { return };
-                        if let Err(error) = serve(stream, &desk).await {
+                        if let Err(error) = serve(stream, &desk, &room).await {
                             tracing::info!(%error, "an operator's command was cut off");
                         }
                     });
@@ -79,10 +80,12 @@ impl Replies for ToSocket {
     }
 }
 
-async fn serve(stream: UnixStream, desk: &Desk) -> io::Result<()> {
+async fn serve(stream: UnixStream, desk: &Desk, room: &Semaphore) -> io::Result<()> {
     let (read, write) = stream.into_split();
     let (mut input, mut replies) = (BufReader::new(read), ToSocket(write));
-    let Some(command) = frames::read::<Command>(&mut input).await? else { return Ok(()) };
+    let question = frames::read::<Command>(&mut input, frames::COMMAND_BYTES);
+    let Some(command) = tokio::time::timeout(QUESTION, question).await?? else { return Ok(()) };
+    let _permit = if command.is_long() { Some(room.acquire().await.map_err(io::Error::other)?) } else { None };
     let last = last(commands::execute(desk, command, &mut input, &mut replies).await);
     replies.take(last).await
 }

@@ -7,7 +7,10 @@ use serve::{
     Limits, ListenerMetrics, TlsListener,
     tls::{development_identity, load_identity, server_config},
 };
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
+
+/// How much longer than ingest the webhook listener waits for a body. With equal times either could be first.
+const BODY_GRACE: Duration = Duration::from_secs(5);
 
 /// The two listeners that speak TLS.
 pub struct Listeners {
@@ -48,7 +51,9 @@ impl Listeners {
         let ingest_metrics = ListenerMetrics::new("ingest", metrics);
         let api_metrics = ingest_metrics.beside("api");
         let limits = limits(config);
-        let ingest = TlsListener::bind(config.listen.ingest, tls.clone(), limits.clone(), ingest_metrics.clone());
+        // Ingest watches its bodies itself and answers 408; the listener only ends what that would not.
+        let webhooks = Limits { body_timeout: limits.body_timeout + BODY_GRACE, ..limits.clone() };
+        let ingest = TlsListener::bind(config.listen.ingest, tls.clone(), webhooks, ingest_metrics.clone());
         let ingest = ingest.await.map_err(StartError::part)?;
         let api =
             TlsListener::bind(config.listen.api, tls, limits, api_metrics.clone()).await.map_err(StartError::part)?;
@@ -72,6 +77,7 @@ fn limits(config: &Config) -> Limits {
         header_timeout: config.limits.read_timeout.0,
         body_timeout: config.limits.read_timeout.0,
         connections: config.limits.connections,
+        connections_per_address: config.limits.connections_per_address,
         streams: config.limits.streams,
         ..Limits::default()
     }
@@ -110,5 +116,6 @@ pub fn ingest_settings(config: &Config) -> Result<IngestSettings, StartError> {
             per_address: config.limits.posts_per_address,
         },
         facebook,
+        ..IngestSettings::default()
     })
 }

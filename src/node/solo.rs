@@ -5,6 +5,7 @@ use super::{
     gate::Gate,
     land::{self, LandTask},
     listeners::app_ids,
+    stop::turned,
     stores::{Events, Stores},
 };
 use crate::config::Config;
@@ -29,6 +30,7 @@ struct Running {
     events: Events,
     land: JoinHandle<Result<(), String>>,
     stop: watch::Sender<bool>,
+    ended: watch::Receiver<bool>,
 }
 
 impl Solo {
@@ -60,14 +62,28 @@ impl Solo {
             land,
         };
         let (stop, stopped) = watch::channel(false);
-        let land = tokio::spawn(LandTask::run(task, stopped, PATIENCE));
+        let (end, ended) = watch::channel(false);
+        let land = tokio::spawn(async move {
+            // Dropped with the task, also when it panics: that is what `ended` waits for.
+            let _end = end;
+            LandTask::run(task, stopped, PATIENCE).await
+        });
         let desk = Desk::new(config, &stores, Some(pipeline));
-        Ok(Self { desk, running: Some(Running { events, land, stop }), _directory: directory })
+        Ok(Self { desk, running: Some(Running { events, land, stop, ended }), _directory: directory })
     }
 
     /// What the command works with.
     pub fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    /// Completes when nothing is landed any more although nobody said so: an import would wait for room for ever.
+    /// [`Self::close`] says why.
+    pub async fn land_ended(&self) {
+        match &self.running {
+            Some(running) => turned(running.ended.clone()).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Lands what the command appended, and closes.

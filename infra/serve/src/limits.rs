@@ -10,7 +10,8 @@ pub struct Limits {
     /// How long a request's headers may take. An HTTP/1 connection is also closed when it has been idle for so long, as
     /// waiting for the next request is waiting for its headers.
     pub header_timeout: Duration,
-    /// How long a request's body may take as a whole, from the first time the handler had to wait for it.
+    /// How long a request's body may take as a whole, from the first time the handler had to wait for it. A handler that
+    /// has a limit of its own, and an answer for it, needs a longer one here.
     pub body_timeout: Duration,
     /// How long a TLS handshake may take.
     pub handshake_timeout: Duration,
@@ -18,6 +19,9 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Open connections. At the limit no further one is accepted, so that clients queue in the kernel.
     pub connections: usize,
+    /// Open connections from one address (of IPv6 the /64, which one client has as a whole); further ones are closed at
+    /// once, so that one client cannot take all of them.
+    pub connections_per_address: usize,
     /// Requests that one HTTP/2 connection may have running.
     pub streams: u32,
 }
@@ -27,11 +31,12 @@ impl Default for Limits {
         Self {
             header_bytes: 16 * 1024,
             header_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(15),
             handshake_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
             // Where the process may open fewer files, accepting pauses at that limit instead.
             connections: 1_024,
+            connections_per_address: 512,
             streams: 256,
         }
     }

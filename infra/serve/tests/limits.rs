@@ -156,6 +156,18 @@ async fn beyond_the_limit_clients_wait_for_a_connection() {
 }
 
 #[tokio::test]
+async fn one_address_gets_a_part_of_the_connections() {
+    let running = start(api(), Limits { connections_per_address: 1, ..Limits::default() }).await;
+    let mut first = running.http1().await;
+    assert_eq!(text(first.send_request(support::get("/size")).await.unwrap()).await.0, StatusCode::OK);
+    assert!(running.connect(&["http/1.1"]).await.is_err(), "closed before a handshake");
+    assert_eq!((running.metrics.accepted(), running.metrics.open()), (1, 1));
+    drop(first);
+    // Closing takes the server a moment.
+    within(async { while running.connect(&["http/1.1"]).await.is_err() {} }).await;
+}
+
+#[tokio::test]
 async fn streams_of_one_connection_are_limited() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let seen = most.clone();

@@ -3,13 +3,14 @@
 //!
 //! The rule. A record is a copy when an earlier record of the workspace (lower log offset) that is still retained has
 //! the same event id, and
-//! - both are of table `events`: their event times differ by at most [`WINDOW`]; or the later one comes from an import
-//!   (another inbox's times differ more), or its claimed time was not believed (its receive time says nothing), or
-//!   that of the earlier one was not (the catalog's claimed ids): then any distance;
+//! - both are of table `events`: their event times differ by at most [`WINDOW`], or [`TWO_CLOCKS`] where the later one is
+//!   a message of the business (an echo of what another inbox recorded by its own clock); or the later one comes from
+//!   an import (another inbox's times differ more), or its claimed time was not believed (its receive time says
+//!   nothing), or that of the earlier one was not (the catalog's claimed ids): then any distance;
 //! - both are dead letters: any distance, they are kept 30 days.
 //!
 //! What came earlier lies in the batch itself ([`Seen`]) or in files. Of the files only those are asked whose time range
-//! covers the event's time ± [`WINDOW`], so that in-order traffic asks none.
+//! covers the event's time ± that distance, so that in-order traffic asks none.
 use crate::{
     catalog::{CatalogError, DataFile, SharedCatalog},
     file::{FileError, Files},
@@ -19,7 +20,7 @@ use futures::TryStreamExt;
 use schemas::{
     event::Event,
     ids::{DataFileId, EventId, WorkspaceId},
-    kind::Source,
+    kind::{AuthorKind, Source},
     log::Offset,
     partition::Table,
     time::Millis,
@@ -33,6 +34,9 @@ use std::{
 /// How far the times of two copies may differ.
 pub const WINDOW: Duration = Duration::from_secs(1);
 
+/// How far the times of an echo and of our own record of the same message may differ (`DESIGN.md` §2).
+pub const TWO_CLOCKS: Duration = Duration::from_secs(3600);
+
 /// What the check asks about one record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Candidate {
@@ -44,18 +48,23 @@ pub struct Candidate {
     pub table: Table,
     /// True when a copy may lie at any distance.
     pub any_time: bool,
+    /// How far from it otherwise.
+    pub window: Duration,
 }
 
 impl Candidate {
     /// What is asked about an event.
     pub fn of(event: &Event) -> Self {
         let any_time = event.source == Source::Import || event.claimed_at.is_some();
-        Self { id: event.id, at: event.event_at, table: Table::Events, any_time }
+        let of_business =
+            event.message.is_some() && event.author.as_ref().is_some_and(|a| a.kind != AuthorKind::Customer);
+        let window = if of_business { TWO_CLOCKS } else { WINDOW };
+        Self { id: event.id, at: event.event_at, table: Table::Events, any_time, window }
     }
 
     /// What is asked about a dead letter.
     pub fn dead_letter(id: EventId, received_at: Millis) -> Self {
-        Self { id, at: received_at, table: Table::DeadLetters, any_time: true }
+        Self { id, at: received_at, table: Table::DeadLetters, any_time: true, window: WINDOW }
     }
 
     /// What tells it from other candidates.
@@ -64,7 +73,7 @@ impl Candidate {
     }
 
     fn meets(&self, other: Millis) -> bool {
-        self.any_time || other.0.abs_diff(self.at.0) <= WINDOW.as_millis() as u64
+        self.any_time || u128::from(other.0.abs_diff(self.at.0)) <= self.window.as_millis()
     }
 
     /// True when a file's rows could hold a copy.
@@ -74,7 +83,7 @@ impl Candidate {
 
     /// True when rows of its table between these times could hold a copy.
     pub fn concerns_times(&self, min_at: Millis, max_at: Millis) -> bool {
-        self.any_time || (min_at - WINDOW <= self.at && self.at <= max_at + WINDOW)
+        self.any_time || (min_at - self.window <= self.at && self.at <= max_at + self.window)
     }
 }
 

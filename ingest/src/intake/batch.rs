@@ -5,6 +5,7 @@ use super::*;
 pub(super) struct Batch<'a> {
     intake: &'a Intake,
     view: &'a View,
+    former: Former<'a>,
     now: Millis,
     ids: BTreeMap<WorkspaceId, Arc<Pseudonyms>>,
     records: BTreeMap<WorkspaceId, Vec<(EventId, Payload)>>,
@@ -13,7 +14,15 @@ pub(super) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub fn new(intake: &'a Intake, view: &'a View, now: Millis) -> Self {
-        Self { intake, view, now, ids: BTreeMap::new(), records: BTreeMap::new(), dead_letters: Vec::new() }
+        Self {
+            intake,
+            view,
+            former: Former::new(),
+            now,
+            ids: BTreeMap::new(),
+            records: BTreeMap::new(),
+            dead_letters: Vec::new(),
+        }
     }
 
     /// Reads one part of the post.
@@ -23,7 +32,7 @@ impl<'a> Batch<'a> {
         part: &Part<'_>,
         admit: &(dyn Fn(ConnectionId) -> bool + Sync),
     ) -> Result<(), IntakeError> {
-        match target(self.view, signed, part) {
+        match target(self.view, &self.former, signed, part) {
             Target::Connection(connection, workspace) => {
                 if !admit(connection.id) {
                     return Err(IntakeError::TooMany);

@@ -193,7 +193,10 @@ impl Context<'_> {
             amends: None,
             details: "{}".into(),
         };
-        event.set_claimed_time(at.unwrap_or(self.received_at));
+        match at {
+            Some(at) => event.set_claimed_time(at),
+            None => event.forget_claim(),
+        }
         event
     }
 

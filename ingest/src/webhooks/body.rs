@@ -1,10 +1,38 @@
 //! Reading a body under limits (`security.md` §9.1): what is too long is refused before it is buffered.
+//!
+//! A signature covers a whole body, so that anybody can have one buffered. [`Room`] bounds all of them together.
 use crate::settings::IngestSettings;
 use axum::{
     body::{Body, HttpBody},
     http::{HeaderMap, StatusCode, header},
 };
 use http_body_util::BodyExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// The bytes that all bodies may have together, from before the first is read until the post is answered.
+pub(super) struct Room(Semaphore);
+
+/// A body and its place in the [`Room`].
+pub(super) struct Held<'a> {
+    pub bytes: Vec<u8>,
+    _place: SemaphorePermit<'a>,
+}
+
+impl Room {
+    pub fn new(bytes: usize) -> Self {
+        Self(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)))
+    }
+
+    /// Place for as much as the body says it has, or for the longest where it does not say.
+    fn place(&self, body: &Body, max: usize) -> Result<SemaphorePermit<'_>, StatusCode> {
+        let bytes = body.size_hint().exact().unwrap_or(max as u64);
+        // Waiting would hold a connection for a post that the platform sends again anyway.
+        u32::try_from(bytes)
+            .ok()
+            .and_then(|bytes| self.0.try_acquire_many(bytes).ok())
+            .ok_or(StatusCode::SERVICE_UNAVAILABLE)
+    }
+}
 
 /// Looks at the headers alone.
 pub(super) fn check_headers(headers: &HeaderMap, settings: &IngestSettings) -> Result<(), StatusCode> {
@@ -21,13 +49,13 @@ pub(super) fn check_headers(headers: &HeaderMap, settings: &IngestSettings) -> R
 }
 
 /// The body's bytes as they came.
-pub(super) async fn read(body: Body, settings: &IngestSettings) -> Result<Vec<u8>, StatusCode> {
+pub(super) async fn read<'a>(body: Body, room: &'a Room, settings: &IngestSettings) -> Result<Held<'a>, StatusCode> {
     if body.size_hint().lower() > settings.body_max as u64 {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    tokio::time::timeout(settings.read_timeout, collect(body, settings.body_max))
-        .await
-        .unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))
+    let place = room.place(&body, settings.body_max)?;
+    let read = tokio::time::timeout(settings.read_timeout, collect(body, settings.body_max)).await;
+    Ok(Held { bytes: read.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))?, _place: place })
 }
 
 async fn collect(mut body: Body, max: usize) -> Result<Vec<u8>, StatusCode> {

@@ -37,6 +37,9 @@ pub(crate) struct State {
     metrics: Metrics,
     by_connection: rate::Limiter<ConnectionId>,
     by_address: rate::Limiter<IpAddr>,
+    /// Which refusals are worth a line of the log.
+    told: rate::Limiter<Option<ConnectionId>>,
+    room: body::Room,
 }
 
 impl State {
@@ -51,7 +54,9 @@ impl State {
             intake,
             secrets: secrets::Secrets::new(vault, clock.clone()),
             by_connection: rate::Limiter::new(settings.rate.per_connection, clock.clone()),
-            by_address: rate::Limiter::new(settings.rate.per_address, clock),
+            by_address: rate::Limiter::new(settings.rate.per_address, clock.clone()),
+            told: rate::Limiter::new(1, clock),
+            room: body::Room::new(settings.bodies_max),
             settings,
             metrics,
         }
@@ -117,12 +122,12 @@ impl State {
         let (headers, body) = self.body(request).await?;
         let signature = self.signature(Platform::Line, &headers);
         let held = match signature {
-            Some(signature) => self.secrets.verify(connection.id, &signature, &body).await,
+            Some(signature) => self.secrets.verify(connection.id, &signature, &body.bytes).await,
             None => Ok(false),
         };
         match held {
-            Ok(true) => self.take(Platform::Line, Some(connection.clone()), &body).await,
-            Ok(false) => Err(self.unsigned(Some(connection.id), body.len())),
+            Ok(true) => self.take(Platform::Line, Some(connection.clone()), &body.bytes).await,
+            Ok(false) => Err(self.unsigned(Some(connection.id), body.bytes.len())),
             Err(error) => self.without_secret(connection, &view, &error),
         }
     }
@@ -153,16 +158,16 @@ impl State {
         let (headers, body) = self.body(request).await?;
         let secrets: Vec<&[u8]> = settings.app_secrets.iter().map(Secret::expose).collect();
         match self.signature(Platform::Facebook, &headers) {
-            Some(signature) if signature::verify(&secrets, &signature, &body) => {
-                self.take(Platform::Facebook, None, &body).await
+            Some(signature) if signature::verify(&secrets, &signature, &body.bytes) => {
+                self.take(Platform::Facebook, None, &body.bytes).await
             }
-            _ => Err(self.unsigned(None, body.len())),
+            _ => Err(self.unsigned(None, body.bytes.len())),
         }
     }
 
-    async fn body(&self, request: Request) -> Result<(HeaderMap, Vec<u8>), StatusCode> {
+    async fn body(&self, request: Request) -> Result<(HeaderMap, body::Held<'_>), StatusCode> {
         let (parts, body): (_, Body) = request.into_parts();
-        Ok((parts.headers, body::read(body, &self.settings).await?))
+        Ok((parts.headers, body::read(body, &self.room, &self.settings).await?))
     }
 
     /// The decoded signature; two headers of it are none, as nobody could say which one counts.
@@ -175,8 +180,11 @@ impl State {
 
     fn unsigned(&self, connection: Option<ConnectionId>, bytes: usize) -> StatusCode {
         self.metrics.signature_failed(connection);
-        let connection = connection.map(|id| id.to_string());
-        tracing::warn!(connection, bytes, "a post was refused: its signature does not hold");
+        // Anybody can send these, and must not be able to fill a disk with lines; the metric has them all.
+        if self.told.admit(connection) {
+            let connection = connection.map(|id| id.to_string());
+            tracing::warn!(connection, bytes, "a post was refused: its signature does not hold");
+        }
         StatusCode::UNAUTHORIZED
     }
 
@@ -189,7 +197,10 @@ impl State {
         let connector = self.intake.connector(platform).ok_or(StatusCode::NOT_FOUND)?;
         let id = connection.as_ref().map(|connection| connection.id.to_string());
         let signed = Signed { connector, connection, bytes, is_dead_letter: false };
-        match self.intake.take(signed, &|id| self.by_connection.admit(id)).await {
+        let admit = |id| self.by_connection.admit(id);
+        // A log that hangs must not keep posts, and their bodies, for as long as the platform waits.
+        let taken = tokio::time::timeout(self.settings.append_timeout, self.intake.take(signed, &admit)).await;
+        match taken.unwrap_or_else(|_| Err(IntakeError::Unavailable("the event log stalls".into()))) {
             Ok(accepted) => {
                 for reason in &accepted.dead_letters {
                     self.metrics.dead_letter(*reason);

@@ -1,4 +1,4 @@
-//! Channel secrets, held open for at most a second.
+//! Channel secrets, held open while the vault says that nothing in it has changed.
 use crate::platforms::signature::{Signature, verify};
 use keys::{KeyError, Vault};
 use parking_lot::Mutex;
@@ -9,25 +9,52 @@ use zeroize::Zeroizing;
 /// The vault's word for LINE's channel secret.
 pub const CHANNEL_SECRET: &str = "channel_secret";
 
-/// How long an opened secret is used. The vault is a database: asking it at each of some thousand posts a second would
-/// cost more than all else. A disconnect or a rotation has to act within a second (`security.md` §4), and does.
-const KEPT: Duration = Duration::from_secs(1);
+/// How often the vault is asked whether anything in it has changed. It is a database: asking it at each of some thousand
+/// posts a second would cost more than all else. A disconnect or a rotation has to act within a second (`security.md`
+/// §4), and does.
+const ASKED: Duration = Duration::from_millis(500);
+/// How long an opened secret is used at most, so that those of silent connections do not stay in memory.
+const KEPT: Duration = Duration::from_secs(600);
+/// How often secrets that are no longer used are looked for.
+const SWEPT: Duration = Duration::from_secs(1);
+
+/// What the vault said last.
+#[derive(Clone, Copy)]
+struct Seen {
+    at: Millis,
+    generation: u64,
+}
 
 struct Opened {
     at: Millis,
+    /// The vault's generation before they were opened: they are of this one or of a later one.
+    generation: u64,
     secrets: Vec<Zeroizing<Vec<u8>>>,
+}
+
+#[derive(Default)]
+struct Held {
+    by_connection: HashMap<ConnectionId, Arc<Opened>>,
+    swept: Millis,
 }
 
 /// See the module's documentation.
 pub(super) struct Secrets {
     vault: Vault,
     clock: SharedClock,
-    opened: Mutex<HashMap<ConnectionId, Arc<Opened>>>,
+    /// Held while the vault is asked: posts that come meanwhile wait for the same answer.
+    seen: tokio::sync::Mutex<Option<Seen>>,
+    held: Mutex<Held>,
+}
+
+/// True until `duration` after `at`; a clock that went back makes nothing fresh.
+fn is_fresh(at: Millis, now: Millis, duration: Duration) -> bool {
+    at <= now && now.since(at) < duration
 }
 
 impl Secrets {
     pub fn new(vault: Vault, clock: SharedClock) -> Self {
-        Self { vault, clock, opened: Mutex::default() }
+        Self { vault, clock, seen: tokio::sync::Mutex::default(), held: Mutex::default() }
     }
 
     /// True when one of the connection's active secrets made the signature.
@@ -39,13 +66,14 @@ impl Secrets {
 
     /// Lets go of a connection's secrets.
     pub fn forget(&self, connection: ConnectionId) {
-        self.opened.lock().remove(&connection);
+        self.held.lock().by_connection.remove(&connection);
     }
 
     async fn open(&self, connection: ConnectionId) -> Result<Arc<Opened>, KeyError> {
+        let generation = self.generation().await?;
         let now = self.clock.now();
-        let is_fresh = |opened: &Opened| opened.at <= now && now.since(opened.at) < KEPT;
-        if let Some(opened) = self.opened.lock().get(&connection).filter(|opened| is_fresh(opened)) {
+        let is_good = |opened: &Opened| opened.generation == generation && is_fresh(opened.at, now, KEPT);
+        if let Some(opened) = self.held.lock().by_connection.get(&connection).filter(|opened| is_good(opened)) {
             return Ok(opened.clone());
         }
         // On an error the old secret must not stay in use.
@@ -56,10 +84,25 @@ impl Secrets {
                 secrets.iter().map(|secret| Zeroizing::new(secret.to_vec())).collect()
             })
             .await?;
-        let opened = Arc::new(Opened { at: now, secrets });
-        let mut held = self.opened.lock();
-        held.retain(|_, opened| is_fresh(opened));
-        held.insert(connection, opened.clone());
+        let opened = Arc::new(Opened { at: now, generation, secrets });
+        let mut held = self.held.lock();
+        if !is_fresh(held.swept, now, SWEPT) {
+            held.swept = now;
+            held.by_connection.retain(|_, opened| is_good(opened));
+        }
+        held.by_connection.insert(connection, opened.clone());
         Ok(opened)
+    }
+
+    /// The vault's generation, not older than [`ASKED`].
+    async fn generation(&self) -> Result<u64, KeyError> {
+        let mut seen = self.seen.lock().await;
+        let now = self.clock.now();
+        if let Some(seen) = seen.filter(|seen| is_fresh(seen.at, now, ASKED)) {
+            return Ok(seen.generation);
+        }
+        let generation = self.vault.generation().await?;
+        *seen = Some(Seen { at: now, generation });
+        Ok(generation)
     }
 }

@@ -41,6 +41,7 @@ pub const APP_SECRET: &[u8] = b"synthetic-app-secret-facebook";
 pub struct MemoryLog {
     records: Mutex<[Vec<SealedRecord>; 2]>,
     pub broken: AtomicBool,
+    pub stalled: AtomicBool,
     pub appends: AtomicUsize,
 }
 
@@ -55,6 +56,9 @@ impl EventLog for MemoryLog {
     async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Offset, LogError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(LogError::Unavailable("told to".into()));
+        }
+        if self.stalled.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
         }
         self.appends.fetch_add(1, Ordering::SeqCst);
         let mut slots = self.records.lock().expect("lock");
@@ -136,7 +140,7 @@ impl World {
         let log = Arc::new(MemoryLog::default());
         let mut settings = IngestSettings {
             facebook: Some(FacebookSettings {
-                app_secrets: vec![Secret::new(APP_SECRET.to_vec()), Secret::new(b"next secret\n".to_vec())],
+                app_secrets: vec![Secret::new(APP_SECRET.to_vec()), Secret::new(b"next secret".to_vec())],
                 verify_tokens: vec![Secret::new(b"verify-me".to_vec())],
                 apps: AppIds { own: Some("987654321098765".into()), ..Default::default() },
             }),

@@ -9,7 +9,7 @@ use records::Position;
 use schemas::{columns::EventRow, ids::ConversationId, kind::Kind, log::Offset};
 use std::collections::HashMap;
 
-/// What folded events changed, each with the position after it: of each event its message, then, after the last event of
+/// What folded events changed, once the days that the cut goes through are counted, each with the position after it: of each event its message, then, after the last event of
 /// a conversation, the conversation.
 pub(super) async fn of_rows(view: &View, rows: Vec<EventRow>) -> Result<Vec<(Position, Change)>, Fault> {
     let last: HashMap<ConversationId, Offset> =

@@ -7,7 +7,7 @@ use schemas::columns::ColumnError;
 use warehouse::{catalog::CatalogError, duplicates::DuplicateError, file::FileError};
 
 /// Why something could not be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Fault {
     /// A pinned file is gone: the snapshot is too old.
     Gone,
@@ -18,6 +18,11 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// What a task says that did not end by itself.
+    pub fn stopping() -> Self {
+        Self::Query(QueryError::Unavailable("the process is stopping".into()))
+    }
+
     /// True when the newest snapshot may give an answer where this one did not.
     pub fn is_outdated(&self) -> bool {
         matches!(self, Self::Gone | Self::KeyDestroyed)

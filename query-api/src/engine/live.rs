@@ -1,5 +1,5 @@
 //! What a subscriber holds.
-use super::{types::Change, view::View};
+use super::{types::Change, view::Told};
 use records::Position;
 use std::sync::Arc;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -13,18 +13,17 @@ pub enum Live {
     Reset,
 }
 
-/// Live changes of a workspace, from [`Engine::subscribe`](super::Engine::subscribe) on.
+/// Live changes of a workspace, from [`Engine::subscribe`](super::Engine::subscribe) on. It does not hold the workspace's
+/// view: a view that is let go of must not pin files and log for somebody who does not read on.
 pub struct Subscription {
-    receiver: Receiver<(Position, Change)>,
+    receiver: Receiver<Told>,
     start: Position,
     ended: bool,
-    // Whose view is in use is kept loaded.
-    _view: Arc<View>,
 }
 
 impl Subscription {
-    pub(super) fn new(view: Arc<View>, receiver: Receiver<(Position, Change)>, start: Position) -> Self {
-        Self { receiver, start, ended: false, _view: view }
+    pub(super) fn new(receiver: Receiver<Told>, start: Position) -> Self {
+        Self { receiver, start, ended: false }
     }
 
     /// Everything below this position is not told; everything from it on is, once.
@@ -38,7 +37,10 @@ impl Subscription {
             return None;
         }
         match self.receiver.recv().await {
-            Ok((position, change)) => Some(Live::Change(position, Box::new(change))),
+            Ok(told) => {
+                let (position, change) = Arc::unwrap_or_clone(told);
+                Some(Live::Change(position, Box::new(change)))
+            }
             Err(RecvError::Lagged(_)) => Some(Live::Reset),
             Err(RecvError::Closed) => {
                 self.ended = true;

@@ -21,6 +21,7 @@ mod tasks;
 pub mod types;
 mod view;
 mod views;
+mod weight;
 mod window;
 
 pub use live::{Live, Subscription};
@@ -37,7 +38,7 @@ use schemas::{
     kind::Source,
     log::{Offset, Slot},
 };
-use slot::{Derived, SlotTail};
+use slot::{Known, SlotTail};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use types::{CompleteThrough, QueryError};
@@ -77,11 +78,12 @@ impl Shared {
     }
 }
 
-/// Up to where a slot's derived tables go, and then its newest snapshot: in this order, so that the snapshot holds at
-/// least what the first says.
-async fn newest(context: &Context, slot: Slot) -> Result<(Snapshot, Derived), Fault> {
+/// A slot's newest snapshot, with what is known beside it; see [`Known`] for the order.
+async fn newest(context: &Context, slot: Slot) -> Result<(Snapshot, Known), Fault> {
     let derived = context.catalog.derived(slot).await?.into_iter().collect();
-    Ok((context.catalog.snapshot(slot).await?, Arc::new(derived)))
+    let snapshot = context.catalog.snapshot(slot).await?;
+    let claimed = context.catalog.claimed_workspaces().await?.into_iter().collect();
+    Ok((snapshot, Known { derived, claimed }))
 }
 
 /// Answers. Cheap to clone.
@@ -99,11 +101,11 @@ impl Engine {
         let budget = context.settings.tail_bytes / usize::try_from(context.log.slots()).unwrap_or(1).max(1);
         let mut slots = Vec::new();
         for id in (0..context.log.slots()).map(Slot) {
-            let (snapshot, derived) = newest(&context, id).await?;
+            let (snapshot, known) = newest(&context, id).await?;
             if snapshot.epoch != context.log.epoch() {
                 return Err(QueryError::Integrity("the catalog is bound to another log".into()));
             }
-            let slot = SlotTail::new(context.log.clone(), snapshot, derived, budget, context.clock.now());
+            let slot = SlotTail::new(context.log.clone(), snapshot, known, budget, context.clock.now());
             slots.push(Arc::new(slot));
         }
         let windows = Windows::new(context.settings.window_bytes);
@@ -120,12 +122,10 @@ impl Engine {
         if position.epoch != self.0.context.log.epoch() || position.slot != slot.id {
             return Err(QueryError::PositionUnknown);
         }
-        let reached = async {
-            slot.reached(position.next).await;
-            self.view(ws).await.map(drop)
-        };
-        let late = || QueryError::Unavailable("the position was not reached in time".into());
-        tokio::time::timeout(timeout, reached).await.map_err(|_| late())?
+        let late = |_| QueryError::Unavailable("the position was not reached in time".into());
+        tokio::time::timeout(timeout, slot.reached(position.next)).await.map_err(late)?;
+        // However long a workspace takes to load: who asked has to wait for that in any case.
+        self.view(ws).await.map(drop)
     }
 
     /// What the next answer covers at least.

@@ -12,6 +12,7 @@ use super::{
 };
 use records::Position;
 use schemas::{
+    columns::EventRow,
     ids::{ConversationId, WorkspaceId},
     log::Offset,
 };
@@ -84,8 +85,9 @@ impl Engine {
         ask!(self, ws, |view| messages(&view, id, order, walk, limit).await)
     }
 
-    /// The retained events at or above an offset, or from the oldest on, by offset; at most [`EVENTS_MAX`]. With the
-    /// offset to go on from: the one after the last event, or where there is none, the one that was asked for.
+    /// The retained events at or above an offset, or from the oldest on, by offset; at most [`EVENTS_MAX`], and fewer
+    /// where they are large. With the offset to go on from: the one after the last event, or where there is none, the
+    /// one that was asked for.
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -97,7 +99,7 @@ impl Engine {
     ) -> Result<(Vec<EventItem>, Offset), QueryError> {
         let from = from.unwrap_or_default();
         let most = limit.min(EVENTS_MAX);
-        let rows = ask!(self, ws, |view| events::events(&view, &self.0.windows, from, most).await)?;
+        let rows = ask!(self, ws, |view| events::events(&view, &self.0.windows, from, most).await)?.rows;
         let next = rows.last().map_or(from, |row| row.offset.next());
         Ok((rows.iter().map(items::event).collect(), next))
     }
@@ -111,14 +113,14 @@ impl Engine {
             let view = self.view(ws).await?;
             // Closed since: the next one is fresh.
             if let Some((receiver, start)) = view.subscribe().await {
-                return Ok(Subscription::new(view, receiver, start));
+                return Ok(Subscription::new(receiver, start));
             }
         }
         Err(QueryError::Unavailable("the workspace is being loaded".into()))
     }
 
     /// The changes from a position up to now, as [`Subscription::next`] would have told them; `None` when there are more
-    /// than `max` events. Subscribe first, then ask for this, and of the subscription leave out what lies at or below
+    /// than `max` events, or they are too large. Subscribe first, then ask for this, and of the subscription leave out what lies at or below
     /// the last position that this returned.
     ///
     /// # Errors
@@ -135,12 +137,17 @@ impl Engine {
         }
         ask!(self, ws, |view| {
             match events::events(&view, &self.0.windows, from.next, max + 1).await {
-                Ok(rows) if rows.len() > max => Ok(None),
-                Ok(rows) => changes::of_rows(&view, rows).await.map(Some),
+                Ok(events) if events.cut || events.rows.len() > max => Ok(None),
+                Ok(events) => replayed(&view, events.rows).await.map(Some),
                 Err(fault) => Err(fault),
             }
         })
     }
+}
+
+async fn replayed(view: &View, rows: Vec<EventRow>) -> Result<Vec<(Position, Change)>, Fault> {
+    view.count_cut_days(view.now_and_cut().1).await?;
+    changes::of_rows(view, rows).await
 }
 
 async fn conversations(
@@ -196,9 +203,8 @@ async fn messages(
         Walk::After(place) => (Some(place), true),
         Walk::Before(place) => (Some(place), false),
     };
-    let mut rows = view.messages_from(&thread, if onward { along } else { against }, from, limit + 1).await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
+    let direction = if onward { along } else { against };
+    let (mut rows, more) = view.messages_from(&thread, direction, from, limit).await?;
     if !onward {
         rows.reverse();
     }

@@ -42,6 +42,7 @@ pub(super) fn days_through(cut: Millis) -> impl Iterator<Item = PartitionDay> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct CutDay {
     times: HashMap<ConversationId, Vec<(Millis, bool)>>,
+    events: usize,
 }
 
 impl CutDay {
@@ -50,6 +51,7 @@ impl CutDay {
         let times = self.times.entry(conversation).or_default();
         let place = times.partition_point(|(held, _)| *held <= at);
         times.insert(place, (at, is_message));
+        self.events += 1;
     }
 
     fn retained(&self, conversation: ConversationId, cut: Millis) -> &[(Millis, bool)] {
@@ -79,6 +81,11 @@ impl CutDays {
         if let Some(counted) = self.0.get_mut(&day) {
             Arc::make_mut(counted).add(conversation, at, is_message);
         }
+    }
+
+    /// Bytes of memory, about.
+    pub fn memory(&self) -> usize {
+        self.0.values().map(|counted| counted.times.len() * 112 + counted.events * 24).sum()
     }
 
     /// True when a conversation has events in days that the cut goes through, after the cut.

@@ -3,25 +3,35 @@ use super::{
     Shared,
     fault::Fault,
     slot::{SlotTail, follow},
+    view::View,
 };
 use event_log::LogError;
-use futures::future::join_all;
+use futures::{
+    StreamExt,
+    future::join_all,
+    stream::{self, FuturesUnordered},
+};
 use schemas::log::Slot;
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::time::MissedTickBehavior;
+
+/// Views that take a newer snapshot at once, so that one that is slow does not keep the others.
+const TOGETHER: usize = 8;
 
 /// The engine's background work.
 pub struct EngineTasks(pub(super) Arc<Shared>);
 
 impl EngineTasks {
-    /// Follows the log and the catalog until `stop`.
+    /// Follows the log and the catalog until `stop`, or until a slot's log does not read: from then on answers would
+    /// grow old without anybody noticing, so that the process had better end.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let shared = &self.0;
-        let follow = join_all(shared.slots.iter().map(|slot| keep_following(shared, slot)));
-        let poll = poll(shared);
+        let mut follow: FuturesUnordered<_> = shared.slots.iter().map(|slot| keep_following(shared, slot)).collect();
         tokio::select! {
             () = stop => {}
-            _ = follow => {}
-            () = poll => {}
+            _ = follow.next() => {}
+            () = poll(shared) => {}
+            () = keep_measuring(shared) => {}
         }
     }
 }
@@ -39,29 +49,37 @@ async fn keep_following(shared: &Shared, slot: &Arc<SlotTail>) {
                 }
             }
             other => {
-                tracing::error!(slot = %slot.id, error = %other, "the log does not read; answers stay as they are");
-                return std::future::pending().await;
+                tracing::error!(slot = %slot.id, error = %other, "the log does not read");
+                return;
             }
         }
     }
 }
 
 async fn restart(shared: &Shared, slot: &Arc<SlotTail>) -> Result<(), Fault> {
-    let (snapshot, derived) = super::newest(&shared.context, slot.id).await?;
-    slot.restart(snapshot, derived, shared.tail_budget());
+    let (snapshot, known) = super::newest(&shared.context, slot.id).await?;
+    slot.restart(snapshot, known, shared.tail_budget());
     shared.views.forget_slot(slot.id);
     Ok(())
 }
 
 async fn poll(shared: &Arc<Shared>) {
     loop {
-        let nudged = tokio::time::timeout(shared.context.settings.snapshot_poll, shared.nudge.notified()).await;
+        // Whether somebody said so or the time is over, it is the same.
+        let _ = tokio::time::timeout(shared.context.settings.snapshot_poll, shared.nudge.notified()).await;
         if let Err(fault) = refresh(shared).await {
             tracing::warn!(?fault, "newer snapshots cannot be taken now");
         }
-        if nudged.is_err() {
-            measure(shared).await;
-        }
+    }
+}
+
+/// Beside [`poll`], so that neither frequent commits nor a view that is slow to follow keep the numbers old.
+async fn keep_measuring(shared: &Shared) {
+    let mut ticks = tokio::time::interval(shared.context.settings.snapshot_poll.max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        measure(shared).await;
     }
 }
 
@@ -92,15 +110,17 @@ pub(super) async fn refresh(shared: &Arc<Shared>) -> Result<(), Fault> {
 pub(super) async fn advance(shared: &Shared, slot: Slot) -> Result<(), Fault> {
     let Some(slot) = shared.slot(slot) else { return Ok(()) };
     let _advancing = slot.advancing.lock().await;
-    let (snapshot, derived) = super::newest(&shared.context, slot.id).await?;
-    slot.advance(snapshot, derived);
-    for view in shared.views.loaded().into_iter().filter(|view| view.slot.id == slot.id) {
+    let (snapshot, known) = super::newest(&shared.context, slot.id).await?;
+    slot.advance(snapshot, known);
+    let views: Vec<_> = shared.views.loaded().into_iter().filter(|view| view.slot.id == slot.id).collect();
+    let advance_one = |view: Arc<View>| async move {
         match view.advance().await {
             Ok(()) => {}
             // It was pinned for too long, or its workspace is gone: the next use loads it anew, or says why not.
             Err(fault) if fault.is_outdated() || fault.is_final() => shared.views.forget(&view),
             Err(fault) => tracing::warn!(workspace = %view.workspace, ?fault, "a view stays on its old snapshot"),
         }
-    }
+    };
+    stream::iter(views).for_each_concurrent(TOGETHER, advance_one).await;
     Ok(())
 }

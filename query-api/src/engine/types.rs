@@ -265,7 +265,7 @@ pub enum Change {
 }
 
 /// Why the engine gives no answer, by what the caller does next.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum QueryError {
     /// No such thing in this workspace (404).
     #[error("not found")]

@@ -3,12 +3,12 @@ use super::{
     fault::Fault,
     retention::{DayAtCut, at_cut},
     view::{Pinned, View},
+    weight::weight,
 };
 use arrow::{array::AsArray, datatypes::Int64Type};
 use futures::TryStreamExt;
 use schemas::{
     columns::{ColumnError, EventRow, read_events},
-    event::Change,
     log::Offset,
     time::Millis,
 };
@@ -137,22 +137,4 @@ async fn end(view: &View, pinned: &Pinned, files: &[DataFile], from: Offset, mos
     }
     let full = smallest.len() == most;
     Ok(smallest.peek().filter(|_| full).map_or(next, |top| Offset::from_i64(*top).next()))
-}
-
-/// About what a row takes.
-fn weight(row: &EventRow) -> usize {
-    let event = &row.event;
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let message = event.message.as_ref().map_or(0, |m| {
-        let attachments = m.attachments.iter().map(|a| 64 + text(&a.url) + text(&a.media)).sum::<usize>();
-        m.platform_id.len() + text(&m.text) + attachments
-    });
-    let author = event.author.as_ref().map_or(0, |a| text(&a.member) + text(&a.name));
-    let contact = event.contact.as_ref().map_or(0, |c| text(&c.name));
-    let amends = event.amends.as_ref().map_or(0, |a| match &a.change {
-        Change::Edit { text: words, .. } => text(words),
-        Change::Author { member } => member.len(),
-        Change::Unsend => 0,
-    });
-    size_of::<EventRow>() + 128 + event.details.len() + message + author + contact + amends
 }

@@ -1,5 +1,8 @@
 //! The loop that accepts connections, and their end at shutdown.
-use super::connection::{Connection, drive};
+use super::{
+    addresses::Addresses,
+    connection::{Connection, drive},
+};
 use crate::Limits;
 use axum::Router;
 use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -44,6 +47,7 @@ pub(crate) async fn run<W: Welcome>(
     let welcome = Arc::new(welcome);
     let limits = Arc::new(limits);
     let slots = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let addresses = Addresses::new(limits.connections_per_address);
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -61,10 +65,11 @@ pub(crate) async fn run<W: Welcome>(
             () = &mut shutdown => break,
             next = next => next,
         };
+        let Some(place) = addresses.enter(peer.ip()) else { continue };
         let (welcome, router, limits, mut stopping) =
             (welcome.clone(), router.clone(), limits.clone(), stopping.clone());
         connections.spawn(async move {
-            let _slot = slot;
+            let (_slot, _place) = (slot, place);
             let opened = tokio::select! {
                 biased;
                 // Nothing has been asked yet on a connection whose handshake runs.

@@ -1,6 +1,7 @@
 //! HTTP on connections of any kind: the loop that accepts them, and each one's life.
 mod accept;
 mod activity;
+mod addresses;
 mod body;
 mod connection;
 

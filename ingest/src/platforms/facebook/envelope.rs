@@ -11,6 +11,10 @@ use std::collections::HashMap;
 
 const LISTS: [(&str, Place); 3] = [("messaging", Place::Main), ("standby", Place::Standby), ("changes", Place::Change)];
 
+/// Most entries of one post, which the platform itself keeps to (it batches up to 1,000 updates).
+/// An entry costs a look-up even when it has no elements.
+const ENTRIES_MAX: usize = 1_000;
+
 /// Takes a post apart, one part per entry.
 pub(super) fn split<'b>(body: &'b Body<'_>) -> Result<Vec<Part<'b>>, DeadLetterReason> {
     let wrong = DeadLetterReason::WrongSchema;
@@ -20,6 +24,9 @@ pub(super) fn split<'b>(body: &'b Body<'_>) -> Result<Vec<Part<'b>>, DeadLetterR
         return Err(wrong);
     }
     let entries = envelope.get("entry").and_then(|entry| elements(entry)).ok_or(wrong)?;
+    if entries.len() > ENTRIES_MAX {
+        return Err(wrong);
+    }
     let parts: Vec<_> = entries.into_iter().map(|entry| part(body, entry)).collect();
     let count: usize = parts.iter().map(|part| part.elements.len()).sum();
     if count > ELEMENTS_MAX { Err(wrong) } else { Ok(parts) }

@@ -89,7 +89,8 @@ pub(super) fn read(apps: &AppIds, element: &Element<'_>, cx: &Context<'_>) -> Re
 fn edited(mut edit: Object, mut common: Common, cx: &Context<'_>) -> Result<Event, Unreadable> {
     let mid = edit.take_id("mid")?.ok_or(Wrong)?;
     let order = edit.take_int("num_edit")?.ok_or(Wrong)?;
-    let text = edit.take_text("text")?;
+    // An edit that does not say the new text must not take the old one away.
+    let text = Some(edit.take_text("text")?.ok_or(Wrong)?);
     common.details.extend(plain_map(edit.0));
     let id = cx.ids.event(cx.connection, format!("edit|{mid}|{order}").as_bytes());
     let mut event = common.finish(cx, id, Kind::Edit, Some(AuthorKind::Customer));
@@ -121,7 +122,8 @@ fn receipt(mut receipt: Object, mut common: Common, cx: &Context<'_>, kind: Kind
     if let Some(watermark) = watermark {
         // The documented delivery has no time of its own (§3.4). The watermark is the same in every copy, as the id is;
         // the time of sending need not be.
-        common.at = common.claimed.or(Some(watermark));
+        common.claimed = common.claimed.or(Some(watermark));
+        common.at = common.claimed;
         common.details.insert("watermark".into(), watermark.to_string().into());
     }
     common.details.extend(plain_map(receipt.0));
@@ -182,6 +184,10 @@ impl Common {
     /// The event.
     pub fn finish(mut self, cx: &Context<'_>, id: EventId, kind: Kind, author: Option<AuthorKind>) -> Event {
         let mut event = cx.event(Platform::Facebook, id, kind, self.at);
+        if self.claimed.is_none() {
+            // The time of sending is another one in each delivery.
+            event.forget_claim();
+        }
         let mut person = None;
         // A warning speaks of the Page, whoever it names (§3.11).
         if let Some(key) = self.person.filter(|_| kind != Kind::PolicyEnforcement) {

@@ -1,10 +1,10 @@
 //! One slot: its newest snapshot, the tail after it, and who still needs what of the log.
 mod follow;
+mod read;
 mod tail;
 
 pub(super) use follow::follow;
 
-use super::{fault::Fault, types::QueryError};
 use event_log::SharedLog;
 use parking_lot::{Mutex, RwLock};
 use schemas::{
@@ -14,7 +14,7 @@ use schemas::{
     time::Millis,
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
@@ -27,8 +27,14 @@ use warehouse::catalog::Snapshot;
 /// Bytes of one read of the log.
 const READ_BYTES: usize = 1 << 20;
 
-/// Up to where the derived tables of each workspace of a slot are folded.
-pub(super) type Derived = Arc<HashMap<WorkspaceId, Offset>>;
+/// What is known of a slot's workspaces beside a snapshot.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Up to where the derived tables of each are folded, read before the snapshot: it holds at least that.
+    pub derived: HashMap<WorkspaceId, Offset>,
+    /// Those that have claimed ids, read after the snapshot: at least those that have some from before its end.
+    pub claimed: HashSet<WorkspaceId>,
+}
 
 /// See the module's documentation.
 pub(super) struct SlotTail {
@@ -47,7 +53,7 @@ pub(super) struct SlotTail {
 
 struct Inner {
     snapshot: Snapshot,
-    derived: Derived,
+    known: Arc<Known>,
     tail: Tail,
     pins: BTreeMap<Offset, usize>,
 }
@@ -73,23 +79,27 @@ impl Drop for Pin {
 
 impl Inner {
     fn needed(&self) -> Offset {
-        self.pins.keys().next().copied().unwrap_or(self.snapshot.next).min(self.snapshot.next)
+        // What the follower has not read is needed too, also where a newer snapshot holds it.
+        let next = self.snapshot.next.min(self.tail.end());
+        self.pins.keys().next().map_or(next, |pinned| next.min(*pinned))
     }
 
     fn trim(&mut self) {
         let below = self.needed();
-        self.tail.drop_below(below);
+        if below > self.tail.start() {
+            self.tail.drop_below(below);
+        }
     }
 }
 
 impl SlotTail {
     /// A slot at a snapshot, with nothing of its tail read yet.
-    pub fn new(log: SharedLog, snapshot: Snapshot, derived: Derived, budget: usize, now: Millis) -> Self {
+    pub fn new(log: SharedLog, snapshot: Snapshot, known: Known, budget: usize, now: Millis) -> Self {
         let tail = Tail::new(snapshot.next, budget);
         Self {
             id: snapshot.slot,
             log,
-            inner: RwLock::new(Inner { snapshot, derived, tail, pins: BTreeMap::new() }),
+            inner: RwLock::new(Inner { snapshot, known: Arc::new(known), tail, pins: BTreeMap::new() }),
             end: watch::Sender::new(snapshot.next),
             wakers: Mutex::default(),
             at_end: AtomicBool::new(false),
@@ -99,12 +109,12 @@ impl SlotTail {
         }
     }
 
-    /// The newest snapshot with what its derived tables hold, pinned.
-    pub fn pin(self: &Arc<Self>) -> (Snapshot, Derived, Pin) {
+    /// The newest snapshot with what is known beside it, pinned.
+    pub fn pin(self: &Arc<Self>) -> (Snapshot, Arc<Known>, Pin) {
         let mut inner = self.inner.write();
         let snapshot = inner.snapshot;
         *inner.pins.entry(snapshot.next).or_default() += 1;
-        (snapshot, inner.derived.clone(), Pin { slot: self.clone(), at: snapshot.next })
+        (snapshot, inner.known.clone(), Pin { slot: self.clone(), at: snapshot.next })
     }
 
     /// The newest snapshot.
@@ -112,22 +122,22 @@ impl SlotTail {
         self.inner.read().snapshot
     }
 
-    /// Takes a newer snapshot; true when it is newer. `derived` was read before it.
-    pub fn advance(&self, snapshot: Snapshot, derived: Derived) -> bool {
+    /// Takes a newer snapshot; true when it is newer.
+    pub fn advance(&self, snapshot: Snapshot, known: Known) -> bool {
         let mut inner = self.inner.write();
         if snapshot.number <= inner.snapshot.number {
             return false;
         }
         inner.snapshot = snapshot;
-        inner.derived = derived;
+        inner.known = Arc::new(known);
         inner.trim();
         true
     }
 
     /// Begins anew at a snapshot, where the log no longer holds what was to be read next. Views do not survive it.
-    pub fn restart(&self, snapshot: Snapshot, derived: Derived, budget: usize) {
+    pub fn restart(&self, snapshot: Snapshot, known: Known, budget: usize) {
         let mut inner = self.inner.write();
-        (inner.snapshot, inner.derived) = (snapshot, derived);
+        (inner.snapshot, inner.known) = (snapshot, Arc::new(known));
         inner.tail = Tail::new(snapshot.next, budget);
         drop(inner);
         self.end.send_replace(snapshot.next);
@@ -147,47 +157,6 @@ impl SlotTail {
     /// The smallest offset that is still needed from the log.
     pub fn needed(&self) -> Offset {
         self.inner.read().needed()
-    }
-
-    /// Offsets of a workspace from `from` on, at most `most`, and up to where that covers the slot.
-    pub fn pending(&self, workspace: WorkspaceId, from: Offset, most: usize) -> (Vec<Offset>, Offset) {
-        let inner = self.inner.read();
-        let offsets = inner.tail.offsets(workspace, from, most);
-        let end = match offsets.last() {
-            Some(last) if offsets.len() == most => last.next(),
-            _ => inner.tail.end(),
-        };
-        (offsets, end)
-    }
-
-    /// The records at these offsets (ascending, pinned): from memory, else from the log.
-    pub async fn fetch(&self, offsets: &[Offset]) -> Result<Vec<(Offset, SealedRecord)>, Fault> {
-        let mut records: BTreeMap<Offset, SealedRecord> = BTreeMap::new();
-        let mut missing = Vec::new();
-        {
-            let inner = self.inner.read();
-            for offset in offsets {
-                match inner.tail.get(*offset) {
-                    Some(record) => drop(records.insert(*offset, record.clone())),
-                    None => missing.push(*offset),
-                }
-            }
-        }
-        let mut at = 0;
-        while at < missing.len() {
-            let batch = self.log.read(self.id, missing[at], READ_BYTES).await?;
-            let covered = missing[at..].partition_point(|offset| *offset < batch.next);
-            let wanted = &missing[at..at + covered];
-            records.extend(batch.records.into_iter().filter(|(offset, _)| wanted.binary_search(offset).is_ok()));
-            at += covered;
-            if covered == 0 {
-                break;
-            }
-        }
-        if records.len() < offsets.len() {
-            return Err(Fault::Query(QueryError::Unavailable("the log does not hold what it gave before".into())));
-        }
-        Ok(records.into_iter().collect())
     }
 
     /// Registers whom to wake when records of a workspace come.
@@ -217,7 +186,13 @@ impl SlotTail {
     }
 
     fn push(&self, records: Vec<(Offset, SealedRecord)>, next: Offset) {
-        let touched = self.inner.write().tail.push(records, next);
+        let touched = {
+            let mut inner = self.inner.write();
+            let touched = inner.tail.push(records, next);
+            // Where a snapshot was taken before the records that it holds had been read, they go now.
+            inner.trim();
+            touched
+        };
         self.end.send_replace(next);
         if touched.is_empty() {
             return;

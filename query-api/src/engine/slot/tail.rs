@@ -8,12 +8,16 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 /// About what a record takes beside its value.
 const RECORD_BYTES: usize = 320;
 
+/// Where a record lies, and the bytes of its sealed value.
+type Place = (Offset, u32);
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Tail {
+    start: Offset,
     end: Offset,
     held: BTreeMap<Offset, SealedRecord>,
-    by_workspace: HashMap<WorkspaceId, VecDeque<Offset>>,
+    by_workspace: HashMap<WorkspaceId, VecDeque<Place>>,
     rows: u64,
     bytes: usize,
     budget: usize,
@@ -26,7 +30,12 @@ fn weight(record: &SealedRecord) -> usize {
 impl Tail {
     /// An empty tail that begins at an offset.
     pub fn new(start: Offset, budget: usize) -> Self {
-        Self { end: start, held: BTreeMap::new(), by_workspace: HashMap::new(), rows: 0, bytes: 0, budget }
+        Self { start, end: start, held: BTreeMap::new(), by_workspace: HashMap::new(), rows: 0, bytes: 0, budget }
+    }
+
+    /// Below this nothing is known any more.
+    pub fn start(&self) -> Offset {
+        self.start
     }
 
     /// Where the log is to be read on.
@@ -41,7 +50,8 @@ impl Tail {
             if touched.last() != Some(&record.workspace) {
                 touched.push(record.workspace);
             }
-            self.by_workspace.entry(record.workspace).or_default().push_back(offset);
+            let bytes = u32::try_from(record.value.len()).unwrap_or(u32::MAX);
+            self.by_workspace.entry(record.workspace).or_default().push_back((offset, bytes));
             self.rows += 1;
             self.bytes += weight(&record);
             self.held.insert(offset, record);
@@ -57,11 +67,11 @@ impl Tail {
         touched
     }
 
-    /// Offsets of a workspace from `from` on, at most `most`.
-    pub fn offsets(&self, workspace: WorkspaceId, from: Offset, most: usize) -> Vec<Offset> {
-        let Some(offsets) = self.by_workspace.get(&workspace) else { return Vec::new() };
-        let start = offsets.partition_point(|offset| *offset < from);
-        offsets.iter().skip(start).take(most).copied().collect()
+    /// Where the records of a workspace lie from `from` on.
+    pub fn places(&self, workspace: WorkspaceId, from: Offset) -> impl Iterator<Item = Place> {
+        let places = self.by_workspace.get(&workspace);
+        let start = places.map_or(0, |places| places.partition_point(|(offset, _)| *offset < from));
+        places.into_iter().flat_map(move |places| places.range(start..)).copied()
     }
 
     /// The record at an offset, if it is held.
@@ -71,13 +81,14 @@ impl Tail {
 
     /// Lets go of what lies below an offset.
     pub fn drop_below(&mut self, below: Offset) {
+        self.start = self.start.max(below);
         let kept = self.held.split_off(&below);
         for record in std::mem::replace(&mut self.held, kept).values() {
             self.bytes -= weight(record);
         }
         let rows = &mut self.rows;
         self.by_workspace.retain(|_, offsets| {
-            let gone = offsets.partition_point(|offset| *offset < below);
+            let gone = offsets.partition_point(|(offset, _)| *offset < below);
             *rows -= gone as u64;
             offsets.drain(..gone);
             if offsets.capacity() > 4 * offsets.len() + 64 {
@@ -112,7 +123,7 @@ mod tests {
     }
 
     fn offsets(tail: &Tail, workspace: u8, from: u64) -> Vec<u64> {
-        tail.offsets(WorkspaceId([workspace; 16]), Offset(from), 100).into_iter().map(|o| o.0).collect()
+        tail.places(WorkspaceId([workspace; 16]), Offset(from)).map(|(offset, _)| offset.0).collect()
     }
 
     #[test]
@@ -125,6 +136,6 @@ mod tests {
         assert_eq!((offsets(&tail, 0, 0), offsets(&tail, 1, 12)), (vec![10, 12, 14], vec![13, 15]));
         tail.drop_below(Offset(15));
         assert_eq!((offsets(&tail, 0, 0), offsets(&tail, 1, 0), tail.size()), (vec![], vec![15], (1, 400)));
-        assert_eq!(tail.end(), Offset(20));
+        assert_eq!((tail.start(), tail.end()), (Offset(15), Offset(20)));
     }
 }

@@ -10,7 +10,6 @@ use crate::engine::{
         hot::{Hot, Names},
     },
     retention::{DayAtCut, at_cut},
-    types::QueryError,
 };
 use arrow::buffer::Buffer;
 use futures::TryStreamExt;
@@ -106,5 +105,5 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| Fault::Query(QueryError::Unavailable("the process is stopping".into())))?
+    done.map_err(|_| Fault::stopping())?
 }

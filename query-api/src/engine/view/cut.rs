@@ -1,5 +1,5 @@
 //! Counting, event by event, the day that the retention's cut goes through.
-use super::View;
+use super::{Folding, View};
 use crate::engine::{
     fault::Fault,
     retention::{CutDay, days_through},
@@ -17,15 +17,23 @@ impl View {
     pub async fn count_cut_days(&self, cut: Millis) -> Result<(), Fault> {
         for day in days_through(cut) {
             if !self.state.read().cut_days.has(day) {
-                self.count_day(day).await?;
+                let folding = self.folding.lock().await;
+                self.count_day(&folding, day).await?;
             }
         }
         Ok(())
     }
 
-    async fn count_day(&self, day: PartitionDay) -> Result<(), Fault> {
-        // Nobody folds meanwhile, so that no event is missed or counted twice.
-        let _folding = self.folding.lock().await;
+    /// The same for who folds.
+    pub(super) async fn count_cut_days_folding(&self, folding: &Folding, cut: Millis) -> Result<(), Fault> {
+        for day in days_through(cut) {
+            self.count_day(folding, day).await?;
+        }
+        Ok(())
+    }
+
+    /// Only for who folds: nobody else does meanwhile, so that no event is missed or counted twice.
+    async fn count_day(&self, _folding: &Folding, day: PartitionDay) -> Result<(), Fault> {
         let pinned = {
             let state = self.state.read();
             if state.cut_days.has(day) {

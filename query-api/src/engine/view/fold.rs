@@ -1,7 +1,7 @@
 //! Folding what came: records of the tail become events once each, events become states, and the result is put in place
 //! at once.
 use super::{Folding, View, tail::Entry};
-use crate::engine::{changes, fault::Fault};
+use crate::engine::{changes, fault::Fault, weight};
 use records::RecordError;
 use schemas::{
     columns::EventRow, conversation::ConversationState, ids::ConversationId, kind::Kind, log::Offset,
@@ -11,7 +11,10 @@ use std::{
     collections::{HashMap, hash_map},
     sync::{Arc, atomic::Ordering},
 };
-use warehouse::duplicates::{Candidate, Seen};
+use warehouse::{
+    catalog::DataFile,
+    duplicates::{Candidate, Duplicates, Seen},
+};
 
 /// Records that are opened and folded together.
 const TOGETHER: usize = 2048;
@@ -23,13 +26,21 @@ impl View {
         if self.next() >= target {
             return Ok(());
         }
-        let mut folding = self.folding.lock().await;
+        let mut folding = self.folding.clone().lock_owned().await;
+        let view = self.clone();
+        // A task of its own: a caller that goes away must not take with it what is folded and not told yet. Who waits
+        // for the lock has no task, so that there is one for each view.
+        let folded = tokio::spawn(async move { view.fold_up_to(&mut folding, target).await });
+        folded.await.map_err(|_| Fault::stopping())?
+    }
+
+    async fn fold_up_to(self: &Arc<Self>, folding: &mut Folding, target: Offset) -> Result<(), Fault> {
         while self.next() < target {
-            let (offsets, end) = self.slot.pending(self.workspace, self.next(), TOGETHER);
+            let (offsets, end) = self.slot.pending(self.workspace, self.next(), TOGETHER, weight::TOGETHER)?;
             let rows = self.admit(&folding.seen, &offsets).await?;
-            self.fold(&mut folding, rows, end).await?;
+            self.fold(folding, rows, end).await?;
         }
-        self.merge_beside(&mut folding);
+        self.merge_beside(folding);
         Ok(())
     }
 
@@ -51,10 +62,16 @@ impl View {
         let candidates: Vec<Candidate> = rows.iter().map(|row| Candidate::of(&row.event)).collect();
         let pinned = self.state.read().pinned.clone();
         let (now, days) = (context.clock.now(), context.retention_days(self.workspace));
-        // What is expired is no copy of anything, and its key may be gone.
-        let files: Vec<_> =
-            pinned.files.iter().filter(|f| !day_is_expired(f.day, now, f.class, days)).cloned().collect();
-        let known = context.duplicates.in_files(self.workspace, &files, pinned.snapshot.next, &candidates).await?;
+        // What is expired is no copy of anything, and its key may be gone. In-order traffic concerns no file.
+        let concerned = |file: &&DataFile| {
+            candidates.iter().any(|candidate| Duplicates::concerns(std::slice::from_ref(file), candidate))
+                && !day_is_expired(file.day, now, file.class, days)
+        };
+        let files: Vec<DataFile> = pinned.files.iter().filter(concerned).cloned().collect();
+        let mut known = context.duplicates.copies(&files, &candidates).await?;
+        if pinned.claimed {
+            known.extend(context.duplicates.claimed(self.workspace, pinned.snapshot.next, &candidates).await?);
+        }
         let mut fresh = Seen::default();
         rows.retain(|row| {
             let event = &row.event;
@@ -91,17 +108,29 @@ impl View {
                 folding.seen.add(&entry.candidate, entry.claimed);
                 state.tail.push(row.offset, entry);
             }
+            self.seen.store(folding.seen.len(), Ordering::Relaxed);
             self.next.store(end.0, Ordering::Release);
         }
         let now = self.context.clock.now();
         for row in rows.iter().filter(|_| self.live.load(Ordering::Relaxed)) {
             self.context.metrics.visible_seconds.observe(now.since(row.event.received_at).as_secs_f64());
         }
-        if self.has_subscribers() {
-            for change in changes::of_rows(self, rows).await? {
-                self.publish(change);
-            }
+        if self.has_subscribers()
+            && let Err(fault) = self.tell(folding, rows).await
+        {
+            // The events are folded and will not come again: who listens begins anew.
+            tracing::warn!(workspace = %self.workspace, ?fault, "changes could not be told");
+            self.listeners.lock().renew();
         }
+        Ok(())
+    }
+
+    /// Tells subscribers what events that are folded have changed.
+    async fn tell(&self, folding: &Folding, rows: Vec<EventRow>) -> Result<(), Fault> {
+        self.count_cut_days_folding(folding, self.now_and_cut().1).await?;
+        let changes = changes::of_rows(self, rows).await?;
+        let listeners = self.listeners.lock();
+        changes.into_iter().for_each(|change| listeners.publish(change));
         Ok(())
     }
 

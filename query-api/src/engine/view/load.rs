@@ -1,5 +1,5 @@
 //! A view from nothing: derived states, what the files hold beyond them, amendments. The tail is folded after, as ever.
-use super::{CHANGES, Folding, Pinned, View, ViewState, base, fold::fold_rows, keep_up, tail::TailIndex};
+use super::{Folding, Listeners, Pinned, View, ViewState, base, fold::fold_rows, keep_up, tail::TailIndex};
 use crate::engine::{
     context::Context,
     fault::Fault,
@@ -19,10 +19,10 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 use warehouse::{catalog::DataFile, duplicates::Seen, file::ScanFilter};
 
 /// Tells views apart.
@@ -31,10 +31,11 @@ static SERIAL: AtomicU64 = AtomicU64::new(0);
 impl View {
     /// Loads a workspace from the slot's newest snapshot and folds its tail.
     pub async fn load(context: &Context, slot: &Arc<SlotTail>, workspace: WorkspaceId) -> Result<Arc<Self>, Fault> {
-        let (snapshot, derived, pin) = slot.pin();
+        let (snapshot, known, pin) = slot.pin();
         let files = context.catalog.files(workspace, snapshot).await?;
-        let pinned = Arc::new(Pinned { snapshot, files, _pin: pin });
-        let derived = derived.get(&workspace).copied().unwrap_or_default();
+        let claimed = known.claimed.contains(&workspace);
+        let pinned = Arc::new(Pinned { snapshot, files, claimed, _pin: pin });
+        let derived = known.derived.get(&workspace).copied().unwrap_or_default();
         let (_, cut) = context.now_and_cut(workspace);
         let loaded = base::load(context, workspace, &pinned, derived, cut).await?;
         let amendments = amendments(context, workspace, &pinned, cut).await?;
@@ -51,8 +52,9 @@ impl View {
             slot: slot.clone(),
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             state: RwLock::new(state),
-            changes: Mutex::new(Some(broadcast::channel(CHANGES).0)),
-            folding: tokio::sync::Mutex::new(Folding { seen: Seen::default(), merging: false }),
+            listeners: Mutex::new(Listeners::default()),
+            folding: Arc::new(tokio::sync::Mutex::new(Folding { seen: Seen::default(), merging: false })),
+            seen: AtomicUsize::new(0),
             next: AtomicU64::new(snapshot.next.0),
             live: AtomicBool::new(false),
             wake: Arc::new(Notify::new()),
@@ -107,7 +109,7 @@ impl View {
             // The events themselves are in the files.
             self.refold_stale(&mut states, &[]).await?;
             self.put_all(states);
-            self.merge_now()?;
+            self.merge_now().await?;
         }
         Ok(())
     }
@@ -119,10 +121,12 @@ impl View {
         }
     }
 
-    fn merge_now(&self) -> Result<(), Fault> {
+    async fn merge_now(&self) -> Result<(), Fault> {
         let Some(merge) = self.state.read().inbox.begin_merge() else { return Ok(()) };
-        let base = merge.build()?;
-        self.state.write().inbox.end_merge(&merge, base);
+        let (base, merge) = base::blocking(move || Ok((merge.build()?, merge))).await?;
+        let old = self.state.write().inbox.end_merge(&merge, base);
+        // Much memory to give back; not under the lock.
+        drop((old, merge));
         Ok(())
     }
 }

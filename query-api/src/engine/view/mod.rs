@@ -2,11 +2,13 @@
 mod base;
 mod cut;
 mod fold;
+mod listeners;
 mod load;
 mod refold;
 mod rows;
 mod tail;
 
+pub(super) use listeners::Told;
 pub(super) use rows::Direction;
 
 use super::{
@@ -15,8 +17,9 @@ use super::{
     inbox::Inbox,
     retention::CutDays,
     slot::{Pin, SlotTail},
-    types::{Change, QueryError},
+    types::QueryError,
 };
+use listeners::Listeners;
 use parking_lot::{Mutex, RwLock};
 use records::Position;
 use schemas::{
@@ -30,7 +33,7 @@ use schemas::{
 };
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 use tail::TailIndex;
 use tokio::sync::{Notify, broadcast};
@@ -39,8 +42,8 @@ use warehouse::{
     duplicates::Seen,
 };
 
-/// Changes that a subscriber may be behind before it is told to begin again.
-const CHANGES: usize = 1024;
+/// About what the duplicate check takes for an id.
+const SEEN_BYTES: usize = 128;
 
 /// A snapshot with its files; the log from its end on stays as long as somebody holds this.
 pub(super) struct Pinned {
@@ -48,6 +51,8 @@ pub(super) struct Pinned {
     pub snapshot: Snapshot,
     /// All files of the workspace in it.
     pub files: Vec<DataFile>,
+    /// Events of the workspace before its end have claimed ids.
+    pub claimed: bool,
     _pin: Pin,
 }
 
@@ -85,8 +90,10 @@ pub(super) struct View {
     pub state: RwLock<ViewState>,
     /// Tells views of the same workspace apart.
     pub serial: u64,
-    changes: Mutex<Option<broadcast::Sender<(Position, Change)>>>,
-    folding: tokio::sync::Mutex<Folding>,
+    listeners: Mutex<Listeners>,
+    folding: Arc<tokio::sync::Mutex<Folding>>,
+    /// Ids that the duplicate check remembers.
+    seen: AtomicUsize,
     next: AtomicU64,
     /// True once the tail was folded for the first time.
     live: AtomicBool,
@@ -122,27 +129,20 @@ impl View {
     }
 
     /// Subscribes; with the place after which changes are told. `None` once the view was closed.
-    pub async fn subscribe(&self) -> Option<(broadcast::Receiver<(Position, Change)>, Position)> {
+    pub async fn subscribe(&self) -> Option<(broadcast::Receiver<Told>, Position)> {
         // Nobody folds meanwhile, so that nothing is told twice or not at all.
         let _folding = self.folding.lock().await;
-        Some((self.changes.lock().as_ref()?.subscribe(), self.position(self.next())))
+        Some((self.listeners.lock().subscribe()?, self.position(self.next())))
     }
 
     /// True when somebody listens for changes.
     pub fn has_subscribers(&self) -> bool {
-        self.changes.lock().as_ref().is_some_and(|sender| sender.receiver_count() > 0)
+        self.listeners.lock().any()
     }
 
     /// Tells subscribers that nothing more comes from here.
     pub fn close(&self) {
-        drop(self.changes.lock().take());
-    }
-
-    fn publish(&self, change: (Position, Change)) {
-        if let Some(sender) = &*self.changes.lock() {
-            // An error means that the last subscriber has just left.
-            let _ = sender.send(change);
-        }
+        self.listeners.lock().close();
     }
 
     /// The first `most` events of the tail from an offset on, with the snapshot that the tail follows.
@@ -154,7 +154,8 @@ impl View {
     /// Bytes of memory.
     pub fn memory(&self) -> usize {
         let state = self.state.read();
-        state.inbox.memory() + state.tail.memory() + state.amendments.len() * 256
+        let seen = self.seen.load(Ordering::Relaxed) * SEEN_BYTES;
+        state.inbox.memory() + state.tail.memory() + state.amendments.len() * 256 + state.cut_days.memory() + seen
     }
 
     /// The events at these offsets of the tail, as they came.
@@ -170,7 +171,7 @@ impl View {
 
     /// Takes a newer snapshot: its files in the place of the records that they hold.
     pub async fn advance(self: &Arc<Self>) -> Result<(), Fault> {
-        let (snapshot, _, pin) = self.slot.pin();
+        let (snapshot, known, pin) = self.slot.pin();
         if snapshot.number <= self.state.read().pinned.snapshot.number {
             return Ok(());
         }
@@ -182,11 +183,14 @@ impl View {
             return Ok(());
         }
         let files = self.context.catalog.files(self.workspace, snapshot).await?;
-        let pinned = Arc::new(Pinned { snapshot, files, _pin: pin });
+        let claimed = known.claimed.contains(&self.workspace);
+        let pinned = Arc::new(Pinned { snapshot, files, claimed, _pin: pin });
+        // Nobody folds meanwhile: the tail stays as it is. Questions must not wait for this.
+        folding.seen = self.state.read().tail.seen_from(snapshot.next);
+        self.seen.store(folding.seen.len(), Ordering::Relaxed);
         let old = {
             let mut state = self.state.write();
             state.tail.drop_below(snapshot.next);
-            folding.seen = state.tail.seen();
             std::mem::replace(&mut state.pinned, pinned)
         };
         // Outside the lock: it may be the last that needs a part of the log.

@@ -3,9 +3,11 @@ use super::{Pinned, View};
 use crate::engine::{
     fault::Fault,
     retention::{DayAtCut, at_cut},
+    weight::{Budget, TOGETHER, weight},
 };
+use futures::TryStreamExt;
 use schemas::{
-    columns::EventRow,
+    columns::{EventRow, read_events},
     conversation::ConversationState,
     event::{Amends, Change, FUTURE_TOLERANCE, OrderKey},
     ids::{ConversationId, EventId},
@@ -15,6 +17,7 @@ use schemas::{
     time::Millis,
 };
 use std::{
+    cmp::Reverse,
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
@@ -50,49 +53,48 @@ impl View {
         Ok(Some((conversation, Thread { id, days, pinned: state.pinned.clone(), tail, cut })))
     }
 
-    /// Up to `most` messages beyond a place, nearest first, as amended.
+    /// Up to `most` messages beyond a place, nearest first, as amended; fewer where they are large. And whether there are
+    /// more.
     pub async fn messages_from(
         &self,
         thread: &Thread,
         direction: Direction,
         from: Option<OrderKey>,
         most: usize,
-    ) -> Result<Vec<EventRow>, Fault> {
+    ) -> Result<(Vec<EventRow>, bool), Fault> {
         let mut days = thread.days.clone();
         if direction == Direction::Older {
             days.reverse();
         }
         days.retain(|(day, _)| from.is_none_or(|from| may_hold(*day, direction, from.at)));
-        let mut rows: Vec<EventRow> = Vec::new();
+        let mut nearest = Nearest { rows: Vec::new(), more: false };
         let mut left = days.as_slice();
         while !left.is_empty() {
-            let (now, later) = left.split_at(enough_days(left, most.saturating_sub(rows.len())));
+            // One more than is wanted, which tells whether there are more.
+            let (now, later) = left.split_at(enough_days(left, (most + 1).saturating_sub(nearest.rows.len())));
             left = later;
-            let read = self.read_days(thread, now).await?;
-            rows.extend(
-                read.into_iter().filter(|row| from.is_none_or(|from| beyond(row.event.order_key(), from, direction))),
-            );
-            rows.sort_unstable_by_key(|row| row.event.order_key());
-            if direction == Direction::Older {
-                rows.reverse();
-            }
+            let add = |mut read: Vec<EventRow>| {
+                read.retain(|row| from.is_none_or(|from| beyond(row.event.order_key(), from, direction)));
+                nearest.add(read, direction, most);
+            };
+            self.read_days(thread, now, add).await?;
             // A row is in its place for good once no day that is left can hold one before it.
             let next = left.first().map(|(day, _)| *day);
-            let settled =
-                rows.partition_point(|row| next.is_none_or(|day| is_settled(row.event.event_at, day, direction)));
-            if settled >= most {
+            let settled = |row: &EventRow| next.is_none_or(|day| is_settled(row.event.event_at, day, direction));
+            if nearest.more && nearest.rows.last().is_none_or(settled) {
                 break;
             }
         }
-        rows.truncate(most);
+        let Nearest { mut rows, more } = nearest;
         self.amend(&mut rows);
-        Ok(rows)
+        Ok((rows, more))
     }
 
     /// A message by its id, as amended.
     pub async fn message(&self, thread: &Thread, id: EventId) -> Result<Option<EventRow>, Fault> {
-        let mut rows = self.read_days(thread, &thread.days).await?;
-        rows.retain(|row| row.event.id == id);
+        let mut rows = Vec::new();
+        let found = |read: Vec<EventRow>| rows.extend(read.into_iter().filter(|row| row.event.id == id));
+        self.read_days(thread, &thread.days, found).await?;
         self.amend(&mut rows);
         Ok(rows.pop())
     }
@@ -150,15 +152,56 @@ impl View {
         Ok(())
     }
 
-    async fn read_days(&self, thread: &Thread, days: &[(PartitionDay, u32)]) -> Result<Vec<EventRow>, Fault> {
+    /// Gives the messages of some days to `take`, part by part.
+    async fn read_days(
+        &self,
+        thread: &Thread,
+        days: &[(PartitionDay, u32)],
+        mut take: impl FnMut(Vec<EventRow>) + Send,
+    ) -> Result<(), Fault> {
         let has = |day: PartitionDay| days.iter().any(|(d, _)| *d == day);
         let files = thread.pinned.events_of(has);
         let filter = ScanFilter { conversations: vec![thread.id], ..ScanFilter::default() };
-        let mut rows = self.context.rows(self.workspace, &files, &filter).await?;
+        let mut messages = |mut rows: Vec<EventRow>| {
+            rows.retain(|row| row.event.kind == Kind::Message && row.event.event_at >= thread.cut);
+            take(rows);
+        };
+        if !files.is_empty() {
+            let mut stream = self.context.files.scan(self.workspace, &files, &filter, None).await?;
+            while let Some(batch) = stream.try_next().await? {
+                messages(read_events(&batch)?);
+            }
+        }
         let offsets: Vec<Offset> = thread.tail.iter().filter(|(_, day)| has(*day)).map(|(offset, _)| *offset).collect();
-        rows.extend(self.open(&offsets).await?);
-        rows.retain(|row| row.event.kind == Kind::Message && row.event.event_at >= thread.cut);
-        Ok(rows)
+        let mut offsets = offsets.as_slice();
+        while !offsets.is_empty() {
+            let (now, later) = offsets.split_at(self.slot.fitting(self.workspace, offsets, TOGETHER));
+            messages(self.open(now).await?);
+            offsets = later;
+        }
+        Ok(())
+    }
+}
+
+/// The nearest of the messages that were read so far. What is left out of them stays out, whatever is read later: it can
+/// only be pushed further away.
+struct Nearest {
+    rows: Vec<EventRow>,
+    more: bool,
+}
+
+impl Nearest {
+    /// Takes messages, and keeps the nearest `most` of all and about [`TOGETHER`] bytes.
+    fn add(&mut self, read: Vec<EventRow>, direction: Direction, most: usize) {
+        self.rows.extend(read);
+        match direction {
+            Direction::Newer => self.rows.sort_by_key(|row| row.event.order_key()),
+            Direction::Older => self.rows.sort_by_key(|row| Reverse(row.event.order_key())),
+        }
+        let mut budget = Budget::new(TOGETHER);
+        let fit = self.rows.iter().take(most).take_while(|row| budget.take(weight(row))).count();
+        self.more |= fit < self.rows.len();
+        self.rows.truncate(fit);
     }
 }
 

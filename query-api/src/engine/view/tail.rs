@@ -65,10 +65,10 @@ impl TailIndex {
         self.entries.range(from..).map(|(offset, entry)| (*offset, entry))
     }
 
-    /// What the duplicate check has to remember of the tail.
-    pub fn seen(&self) -> Seen {
+    /// What the duplicate check has to remember of the tail from an offset on.
+    pub fn seen_from(&self, from: Offset) -> Seen {
         let mut seen = Seen::default();
-        for entry in self.entries.values() {
+        for (_, entry) in self.from(from) {
             seen.add(&entry.candidate, entry.claimed);
         }
         seen
