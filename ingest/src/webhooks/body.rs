@@ -9,7 +9,7 @@ use axum::{
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The bytes that all bodies may have together, from before the first is read until the post is answered.
+/// The bytes that all bodies may have together, from when they come until the post is answered.
 pub(super) struct Room(Semaphore);
 
 /// A body and its place in the [`Room`].
@@ -23,9 +23,8 @@ impl Room {
         Self(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)))
     }
 
-    /// Place for as much as the body says it has, or for the longest where it does not say.
-    fn place(&self, body: &Body, max: usize) -> Result<SemaphorePermit<'_>, StatusCode> {
-        let bytes = body.size_hint().exact().unwrap_or(max as u64);
+    /// Place for bytes that have come. What a body only promises takes none, or promises alone would fill the room.
+    fn place(&self, bytes: usize) -> Result<SemaphorePermit<'_>, StatusCode> {
         // Waiting would hold a connection for a post that the platform sends again anyway.
         u32::try_from(bytes)
             .ok()
@@ -53,19 +52,19 @@ pub(super) async fn read<'a>(body: Body, room: &'a Room, settings: &IngestSettin
     if body.size_hint().lower() > settings.body_max as u64 {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let place = room.place(&body, settings.body_max)?;
-    let read = tokio::time::timeout(settings.read_timeout, collect(body, settings.body_max)).await;
-    Ok(Held { bytes: read.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))?, _place: place })
+    let read = tokio::time::timeout(settings.read_timeout, collect(body, room, settings.body_max)).await;
+    read.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))
 }
 
-async fn collect(mut body: Body, max: usize) -> Result<Vec<u8>, StatusCode> {
-    let mut bytes = Vec::new();
+async fn collect(mut body: Body, room: &Room, max: usize) -> Result<Held<'_>, StatusCode> {
+    let (mut bytes, mut place) = (Vec::new(), room.place(0)?);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| StatusCode::BAD_REQUEST)?.into_data() else { continue };
         if bytes.len() + data.len() > max {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
+        place.merge(room.place(data.len())?);
         bytes.extend_from_slice(&data);
     }
-    Ok(bytes)
+    Ok(Held { bytes, _place: place })
 }

@@ -3,6 +3,7 @@
 
 mod amendments;
 mod build;
+mod faults;
 mod land;
 mod lists;
 mod live;

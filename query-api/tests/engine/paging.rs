@@ -11,6 +11,7 @@ use query_api::engine::{
     Engine, EngineSettings,
     types::{InboxFilter, MessagePlace, Order, Walk},
 };
+use records::Position;
 use schemas::{event::Event, ids::WorkspaceId, log::Offset, time::Millis};
 
 const DAY: i64 = 86_400_000;
@@ -100,4 +101,35 @@ fn pages_in_both_directions_are_the_sorted_whole() {
     if let Err(error) = outcome {
         panic!("{error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_large_messages_are_short_and_nothing_is_missing() {
+    let world = World::new().await;
+    let ws = world.workspace("a", None).await;
+    let large = |n| {
+        let mut event = customer(n, 1, after(NOON, i64::from(n)));
+        event.message.as_mut().expect("a message").text = Some("x".repeat(900_000));
+        event
+    };
+    let events: Vec<_> = (0..12).map(large).collect();
+    let mut position = None;
+    for some in events.chunks(4) {
+        position = Some(world.append(&ws, some).await);
+    }
+    let position = position.expect("a position");
+    // Some in files, some in the tail.
+    world.land(ws.slot, Offset(3)).await;
+    let engine = world.engine().await;
+    engine.reach(ws.id, position, crate::world::LONG).await.expect("reached");
+    let mut sorted: Vec<_> = events.iter().map(Event::order_key).collect();
+    assert_eq!(walk(&engine, ws.id, 1, Order::Oldest, 200).await, sorted);
+    let page = engine.messages(ws.id, conversation(1), Order::Newest, Walk::Start, 200).await.expect("a page");
+    assert_eq!((page.items.len(), page.next.is_some()), (9, true));
+    sorted.reverse();
+    let newest: Vec<_> = page.items.iter().map(|m| m.id).collect();
+    assert_eq!(newest, sorted[..9].iter().map(|key| key.id).collect::<Vec<_>>());
+    assert_eq!(all_events(&engine, ws.id, 1000).await.len(), 12);
+    let first = Position { next: Offset(0), ..position };
+    assert!(engine.replay(ws.id, first, 1000).await.expect("an answer").is_none());
 }

@@ -4,8 +4,8 @@ use crate::{
     world::{NOON, World},
 };
 use query_api::engine::{
-    Engine,
-    types::{InboxFilter, Order, QueryError, Walk},
+    Engine, Live,
+    types::{Change, InboxFilter, Order, QueryError, Walk},
 };
 use schemas::{ids::WorkspaceId, kind::Kind, partition::DAY, time::Millis};
 
@@ -85,5 +85,29 @@ async fn after_midnight_the_day_before_is_still_counted() {
     {
         world.clock.set(Millis((after(midnight, second) + DAY * 30).0));
         assert_eq!(seen(&engine, ws.id).await, expected, "second {second}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_change_counts_the_day_of_the_cut() {
+    let world = World::new().await;
+    let ws = world.workspace("a", Some(30)).await;
+    let events: Vec<_> = (0..3).map(|n| customer(n, 1, after(NOON, i64::from(n) * 10))).collect();
+    world.append(&ws, &events).await;
+    world.land(ws.slot, world.end(&ws).await).await;
+    world.clock.set(Millis((after(NOON, 5) + DAY * 30).0));
+    let engine = world.engine().await;
+    let mut subscription = engine.subscribe(ws.id).await.expect("subscribed");
+    world.append(&ws, &[customer(4, 1, world.now())]).await;
+    loop {
+        match subscription.next().await {
+            Some(Live::Change(_, change)) => {
+                if let Change::ConversationChanged(row) = *change {
+                    assert_eq!(row.message_count, 3);
+                    return;
+                }
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

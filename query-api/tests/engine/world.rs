@@ -45,6 +45,13 @@ pub struct Running {
     task: tokio::task::JoinHandle<()>,
 }
 
+impl Running {
+    /// Completes when the tasks end by themselves.
+    pub async fn ended(&mut self) {
+        (&mut self.task).await.expect("no panic");
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.task.abort();
