@@ -15,7 +15,7 @@ use std::{
 use transform::faults::POINTS;
 
 /// How long traffic is played for a point to be reached.
-const REACHED: Duration = Duration::from_secs(40);
+const REACHED: Duration = Duration::from_secs(150);
 
 /// Moves what a point waits for into the past: replaced files whose reader grace is over, an object that nobody names.
 fn prepare(world: &World, point: &str) {

@@ -86,9 +86,10 @@ impl Jobs {
             ),
         );
         loops.spawn(jobs.clone().every("compact", compact_interval, stopped.clone(), |j| async move {
-            let compacted = j.compact(false).await;
-            j.purge().await?;
-            compacted.map(|_| ())
+            // First, as it is short and a long merge must not keep old objects.
+            let purged = j.purge().await;
+            j.compact(false).await?;
+            purged.map(|_| ())
         }));
         loops.spawn(
             jobs.clone().every(
