@@ -49,7 +49,7 @@ impl Client {
     }
 
     fn config() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
-        Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60))).proxy(None)
+        Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(180))).proxy(None)
     }
 
     pub fn get(&self, url: &str, headers: Headers<'_>) -> Result<Answer, ureq::Error> {

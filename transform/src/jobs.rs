@@ -138,7 +138,7 @@ impl Jobs {
     /// # Errors
     /// See [`TransformError`].
     pub async fn derive(&self) -> Result<usize, TransformError> {
-        let _running = self.shared.memory.running.lock().await;
+        let _running = self.shared.memory.deriving.lock().await;
         let (mut count, mut first) = (0, None);
         for slot in self.slots() {
             match derive::derive(&self.shared, slot).await {
@@ -154,7 +154,7 @@ impl Jobs {
     /// # Errors
     /// See [`TransformError`].
     pub async fn compact(&self, all: bool) -> Result<compact::Compacted, TransformError> {
-        let _running = self.shared.memory.running.lock().await;
+        let _running = self.shared.memory.compacting.lock().await;
         let (mut total, mut first) = (compact::Compacted::default(), None);
         for slot in self.slots() {
             match compact::compact(&self.shared, slot, all).await {
@@ -174,7 +174,7 @@ impl Jobs {
     /// # Errors
     /// See [`TransformError`].
     pub async fn expire(&self) -> Result<expire::Expired, TransformError> {
-        let _running = self.shared.memory.running.lock().await;
+        let _running = self.shared.memory.expiring.lock().await;
         let (mut total, mut first) = (expire::Expired::default(), None);
         for slot in self.slots() {
             match expire::expire(&self.shared, slot).await {

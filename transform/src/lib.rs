@@ -207,8 +207,12 @@ pub(crate) struct Shared {
 /// What jobs remember between runs; lost at a restart, which only costs work.
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// One run of a job at a time in this process: a lease does not tell two runs of one holder apart.
-    pub running: tokio::sync::Mutex<()>,
+    /// One run of each job at a time in this process: a lease does not tell two runs of one holder apart.
+    pub deriving: tokio::sync::Mutex<()>,
+    /// See `deriving`.
+    pub compacting: tokio::sync::Mutex<()>,
+    /// See `deriving`.
+    pub expiring: tokio::sync::Mutex<()>,
     /// When the states of a workspace were last cleared of superseded ones.
     pub cleared: parking_lot::Mutex<HashMap<WorkspaceId, Millis>>,
     /// Up to which offset the messages of a workspace's open amendments were looked for.

@@ -28,7 +28,7 @@ pub(super) struct Opened {
     pub(super) state: State,
     pub(super) active: Active,
     /// Whoever holds it holds the log.
-    pub(super) lock: File,
+    pub(super) lock: Lock,
 }
 
 struct Opening<'a> {
@@ -56,6 +56,17 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     Ok(Opened { meta, state, active, lock })
 }
 
+/// The right to the directory. It is given back by name when dropped: a child that is just being started holds a copy
+/// of every open file until it runs, and with it the lock.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file does it otherwise.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 impl Opening<'_> {
     fn io(&self) -> impl Fn(io::Error) -> OpenError + use<> {
         let directory = self.options.directory.clone();
@@ -74,11 +85,11 @@ impl Opening<'_> {
     }
 
     /// The lock goes with the file description: a killed process leaves none behind.
-    fn lock(&self) -> Result<File, OpenError> {
+    fn lock(&self) -> Result<Lock, OpenError> {
         let path = self.options.directory.join(LOCK);
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(self.io())?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::InUse(self.options.directory.clone())),
             Err(error) => Err(self.io()(error.into())),
         }

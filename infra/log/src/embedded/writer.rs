@@ -9,7 +9,7 @@ use super::{
 };
 use crate::LogError;
 use schemas::ids::LogEpoch;
-use std::{fs::File, io, sync::Arc};
+use std::{io, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 
 /// A group is written once it has this many bytes, even if more wait.
@@ -31,11 +31,16 @@ pub(super) struct Writer {
     removal_pending: bool,
     pub(super) damage: Option<Refusal>,
     pub(super) buffer: Vec<u8>,
-    lock: Option<File>,
+    lock: Option<super::open::Lock>,
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, queue: mpsc::Receiver<Command>, active: Active, lock: File) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        queue: mpsc::Receiver<Command>,
+        active: Active,
+        lock: super::open::Lock,
+    ) -> Self {
         let (epoch, next) = {
             let state = shared.state.lock();
             (state.epoch, state.ends())
