@@ -12,6 +12,6 @@ pub mod operations;
 pub mod tls;
 
 pub use error::ServeError;
-pub use limits::Limits;
+pub use limits::{Limits, Linger};
 pub use listener::TlsListener;
 pub use metrics::ListenerMetrics;

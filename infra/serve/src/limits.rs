@@ -24,6 +24,26 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Requests that one HTTP/2 connection may have running.
     pub streams: u32,
+    /// What is still taken from a client that has its last answer.
+    pub linger: Linger,
+}
+
+/// What a client may still send after its last answer. It is read and dropped: a client that sends a whole body before it
+/// reads would otherwise not learn why it was refused.
+#[derive(Debug, Clone)]
+pub struct Linger {
+    /// Bytes, as they come over the wire.
+    pub bytes: usize,
+    /// How long in all.
+    pub time: Duration,
+    /// How long without a byte.
+    pub quiet: Duration,
+}
+
+impl Default for Linger {
+    fn default() -> Self {
+        Self { bytes: 32 << 20, time: Duration::from_secs(5), quiet: Duration::from_secs(1) }
+    }
 }
 
 impl Default for Limits {
@@ -38,6 +58,7 @@ impl Default for Limits {
             connections: 1_024,
             connections_per_address: 512,
             streams: 256,
+            linger: Linger::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The operator's listener: health, readiness, metrics. It speaks in clear, and so exists on loopback only.
 use crate::{
     Limits, ServeError,
-    http::{self, Opened, Protocol, Welcome},
+    http::{self, Opened, Protocol, Socket, Welcome},
     listener::bind as listen,
 };
 use axum::{
@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::json;
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 /// What the metrics are encoded as.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -87,10 +87,10 @@ impl Bound {
 struct InClear;
 
 impl Welcome for InClear {
-    type Io = TcpStream;
+    type Io = Socket;
     type Guard = ();
 
-    async fn welcome(&self, io: TcpStream) -> Option<Opened<TcpStream, ()>> {
+    async fn welcome(&self, io: Socket) -> Option<Opened<Socket, ()>> {
         Some(Opened { io, protocol: Protocol::Http1, guard: () })
     }
 }

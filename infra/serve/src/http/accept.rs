@@ -1,7 +1,8 @@
 //! The loop that accepts connections, and their end at shutdown.
 use super::{
     addresses::Addresses,
-    connection::{Connection, drive},
+    connection::{Connection, End, drive},
+    linger::{Socket, lend},
 };
 use crate::Limits;
 use axum::Router;
@@ -32,7 +33,7 @@ pub(crate) trait Welcome: Send + Sync + 'static {
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
     type Guard: Send + 'static;
     /// `None`: the client was turned away.
-    fn welcome(&self, stream: TcpStream) -> impl Future<Output = Option<Opened<Self::Io, Self::Guard>>> + Send;
+    fn welcome(&self, socket: Socket) -> impl Future<Output = Option<Opened<Self::Io, Self::Guard>>> + Send;
 }
 
 /// Serves until `shutdown`, then answers what runs and gives up after `deadline`. Dropping the future ends all at once.
@@ -70,14 +71,17 @@ pub(crate) async fn run<W: Welcome>(
             (welcome.clone(), router.clone(), limits.clone(), stopping.clone());
         connections.spawn(async move {
             let (_slot, _place) = (slot, place);
+            let (socket, lent) = lend(stream);
             let opened = tokio::select! {
                 biased;
                 // Nothing has been asked yet on a connection whose handshake runs.
                 _ = stopping.wait_for(|stop| *stop) => None,
-                opened = welcome.welcome(stream) => opened,
+                opened = welcome.welcome(socket) => opened,
             };
             if let Some(Opened { io, protocol, guard }) = opened {
-                drive(Connection { io, protocol, peer }, router, &limits, stopping).await;
+                if drive(Connection { io, protocol, peer }, router, &limits, stopping.clone()).await == End::Answered {
+                    lent.linger(&limits.linger, stopping).await;
+                }
                 drop(guard);
             }
         });

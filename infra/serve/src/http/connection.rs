@@ -27,6 +27,15 @@ pub(super) struct Connection<Io> {
     pub(super) peer: SocketAddr,
 }
 
+/// How a connection came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The last request has its answer, or its client has left.
+    Answered,
+    /// Its client took too long; nothing was left to say to it.
+    Cut,
+}
+
 /// Answers the requests of a connection until its client leaves, it is idle for too long, or `stopping` says true and
 /// what ran has been answered.
 pub(super) async fn drive<Io>(
@@ -34,7 +43,8 @@ pub(super) async fn drive<Io>(
     router: Router,
     limits: &Limits,
     mut stopping: watch::Receiver<bool>,
-) where
+) -> End
+where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Connection { io, protocol, peer } = connection;
@@ -46,16 +56,16 @@ pub(super) async fn drive<Io>(
     loop {
         tokio::select! {
             ended = serving.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(error, "a connection ended early");
-                }
-                return;
+                let Err(error) = ended else { return End::Answered };
+                tracing::debug!(error, "a connection ended early");
+                let is_late = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout);
+                return if is_late { End::Cut } else { End::Answered };
             }
             _ = stopping.wait_for(|stop| *stop), if !closing => {}
             () = activity.idle(limits) => {
                 // Who has asked before is told that the connection ends; who never did, or does not go, is cut.
                 if closing || !activity.used() {
-                    return;
+                    return End::Cut;
                 }
             }
         }

@@ -4,5 +4,7 @@ mod activity;
 mod addresses;
 mod body;
 mod connection;
+mod linger;
 
 pub(crate) use accept::{Opened, Protocol, Welcome, run};
+pub(crate) use linger::Socket;

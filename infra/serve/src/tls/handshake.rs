@@ -5,12 +5,11 @@ use super::{
     tap::Tap,
 };
 use crate::{
-    http::{Opened, Protocol, Welcome},
+    http::{Opened, Protocol, Socket, Welcome},
     metrics::{Failure, ListenerMetrics, OpenConnection},
 };
 use rustls::ServerConfig;
 use std::{sync::Arc, time::Duration};
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// Greets clients with TLS.
@@ -24,7 +23,7 @@ impl Welcome for Encrypted {
     type Io = TlsStream<Tap>;
     type Guard = OpenConnection;
 
-    async fn welcome(&self, stream: TcpStream) -> Option<Opened<Self::Io, Self::Guard>> {
+    async fn welcome(&self, stream: Socket) -> Option<Opened<Self::Io, Self::Guard>> {
         let accept = TlsAcceptor::from(self.config.clone()).accept(Tap::new(stream)).into_fallible();
         match tokio::time::timeout(self.timeout, accept).await {
             Ok(Ok(mut io)) => {

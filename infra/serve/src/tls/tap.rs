@@ -1,15 +1,13 @@
 //! Keeps the first bytes of a connection while its handshake runs, without holding them back: so the handshake needs no
 //! look ahead, and what was refused can still be named.
 use super::hello::HANDSHAKE;
+use crate::http::Socket;
 use std::{
     io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// More than a hello of today needs; what is longer is not understood, only counted.
 const KEPT: usize = 16 * 1024;
@@ -17,12 +15,12 @@ const KEPT: usize = 16 * 1024;
 /// A connection whose first bytes are kept until [`Tap::forget`].
 #[derive(Debug)]
 pub(crate) struct Tap {
-    stream: TcpStream,
+    stream: Socket,
     seen: Option<Vec<u8>>,
 }
 
 impl Tap {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Socket) -> Self {
         Self { stream, seen: Some(Vec::new()) }
     }
 
