@@ -119,6 +119,11 @@ impl Intake {
         self.connectors.iter().find(|connector| connector.platform() == platform).map(Arc::as_ref)
     }
 
+    /// The connectors of all platforms that have webhooks.
+    pub(crate) fn connectors(&self) -> &[Arc<dyn Connector>] {
+        &self.connectors
+    }
+
     /// Reads signed bytes and appends what they say. Each element becomes exactly one record.
     pub(crate) async fn take(
         &self,

@@ -13,7 +13,7 @@ pub mod webhooks;
 
 pub use import::{BadLine, ConnectionRef, ImportError, ImportLine, ImportSummary, Importer, LagGate};
 pub use intake::{Accepted, Intake, IntakeError, IntakeOptions};
-pub use settings::{FacebookSettings, IngestSettings, RateSettings, Secret};
+pub use settings::{AppSettings, IngestSettings, RateSettings, Secret};
 
 use keys::{Keyring, Vault};
 use records::Appender;
@@ -50,20 +50,19 @@ pub struct Ingest {
 impl Ingest {
     /// Puts ingest together.
     pub fn build(options: IngestOptions<'_>) -> Self {
-        let apps = options.settings.facebook.as_ref().map(|facebook| facebook.apps.clone()).unwrap_or_default();
         let intake = Intake::new(IntakeOptions {
             appender: options.appender,
             registry: options.registry,
             keyring: options.keyring,
             clock: options.clock.clone(),
             entropy: options.entropy,
-            apps,
+            apps: options.settings.facebook.clone(),
         });
         let metrics = metrics::Metrics::register(options.metrics);
         Self { state: Arc::new(webhooks::State::new(intake, options.vault, options.clock, options.settings, metrics)) }
     }
 
-    /// `POST /webhooks/line/{connection}`, `GET` and `POST /webhooks/facebook`. Give it `ConnectInfo<SocketAddr>`, or
+    /// The webhooks of every platform, as its [`platforms::Entrance`] says. Give it `ConnectInfo<SocketAddr>`, or
     /// nobody is limited by address.
     pub fn router(&self) -> axum::Router {
         webhooks::router(self.state.clone())

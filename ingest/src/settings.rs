@@ -1,6 +1,7 @@
-//! Limits of the webhooks, and what belongs to Facebook's app.
+//! Limits of the webhooks, and what belongs to the platforms' apps.
 use crate::platforms::facebook::AppIds;
-use std::time::Duration;
+use schemas::kind::Platform;
+use std::{collections::HashMap, time::Duration};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A secret from a file. It does not print, clone or serialise, and is wiped (`security.md` §1).
@@ -33,8 +34,10 @@ pub struct IngestSettings {
     pub append_timeout: Duration,
     /// How many posts are taken.
     pub rate: RateSettings,
-    /// Facebook's app; without it there is no Facebook webhook.
-    pub facebook: Option<FacebookSettings>,
+    /// The apps of platforms that sign per app; without one there is no such webhook.
+    pub apps: HashMap<Platform, AppSettings>,
+    /// Which Facebook app is which, for echoes.
+    pub facebook: AppIds,
 }
 
 impl Default for IngestSettings {
@@ -46,7 +49,8 @@ impl Default for IngestSettings {
             read_timeout: Duration::from_secs(10),
             append_timeout: Duration::from_secs(5),
             rate: RateSettings::default(),
-            facebook: None,
+            apps: HashMap::new(),
+            facebook: AppIds::default(),
         }
     }
 }
@@ -67,12 +71,10 @@ impl Default for RateSettings {
     }
 }
 
-/// What belongs to the app, not to a Page. During a rotation there are two secrets and two tokens.
-pub struct FacebookSettings {
+/// What belongs to an app, not to one of its accounts. During a rotation there are two secrets and two tokens.
+pub struct AppSettings {
     /// Signs the posts.
-    pub app_secrets: Vec<Secret>,
-    /// Shown in the handshake.
+    pub secrets: Vec<Secret>,
+    /// Shown in the handshake, where the platform has one.
     pub verify_tokens: Vec<Secret>,
-    /// Which app is which.
-    pub apps: AppIds,
 }

@@ -10,7 +10,7 @@ use axum::{
     http::{Request, StatusCode},
 };
 use futures::StreamExt;
-use ingest::webhooks::CHANNEL_SECRET;
+use ingest::platforms::line::CHANNEL_SECRET;
 use schemas::{ids::*, kind::*, log::Slot, time::Millis, wire::Payload};
 use std::{
     net::SocketAddr,
@@ -383,7 +383,7 @@ async fn the_handshake_gives_the_challenge_back_as_it_is() {
 
 #[tokio::test]
 async fn without_an_app_there_is_no_facebook_webhook() {
-    let world = World::with(|settings| settings.facebook = None).await;
+    let world = World::with(|settings| settings.apps.clear()).await;
     assert_eq!(world.facebook(facebook_text(PAGE, "m")).await, StatusCode::NOT_FOUND);
     let ask =
         Request::get("/webhooks/facebook?hub.mode=subscribe&hub.challenge=1&hub.verify_token=").body(Body::empty());

@@ -4,17 +4,21 @@ use crate::{
     control::{CommandError, Outcome, Replies, Reply, SecretBytes},
     node::Desk,
 };
-use ::ingest::webhooks::CHANNEL_SECRET;
+use ::ingest::platforms::{Entrance, entrance};
 use schemas::{ids::ConnectionId, kind::Platform};
 use serde_json::json;
 use warehouse::registry::RegistryError;
 
 /// Where a platform posts to.
 fn webhook_path(platform: Platform, connection: ConnectionId) -> Option<String> {
-    match platform {
-        Platform::Line => Some(format!("/webhooks/line/{connection}")),
-        Platform::Facebook => Some("/webhooks/facebook".into()),
-        _ => None,
+    entrance(platform).map(|entrance| entrance.path(platform, connection))
+}
+
+/// The vault's word for the secret that a connection of this platform has of its own, if it has one.
+fn own_secret(platform: Platform) -> Option<&'static str> {
+    match entrance(platform) {
+        Some(Entrance::Connection { secret }) => Some(secret),
+        Some(Entrance::App { .. }) | None => None,
     }
 }
 
@@ -28,12 +32,19 @@ pub(super) async fn add(
     replies: &mut impl Replies,
 ) -> Result<Outcome, CommandError> {
     let workspace = customer(desk, of).await?;
-    if platform == Platform::Line && secret.is_none() {
-        return Err(CommandError::usage("a LINE connection needs its channel secret"));
-    }
+    let secret = match (own_secret(platform), secret) {
+        (Some(kind), Some(secret)) => Some((kind, secret)),
+        (Some(_), None) => {
+            return Err(CommandError::usage(format!("a connection of {platform} needs its secret (--secret-file)")));
+        }
+        (None, Some(_)) => {
+            return Err(CommandError::usage(format!("a connection of {platform} has no secret of its own")));
+        }
+        (None, None) => None,
+    };
     let connection = desk.registry.add_connection(workspace, platform, name, Some(external_id)).await?;
-    if let Some(secret) = secret {
-        let put = desk.vault.put(connection.id, workspace, platform.as_str(), CHANNEL_SECRET, secret.expose()).await;
+    if let Some((kind, secret)) = secret {
+        let put = desk.vault.put(connection.id, workspace, platform.as_str(), kind, secret.expose()).await;
         if let Err(error) = put {
             // Without its secret it could accept nothing, and would only hold the account.
             desk.registry.disable_connection(connection.id).await?;
@@ -97,11 +108,9 @@ pub(super) async fn rotate_secret(
     desk.registry.refresh().await?;
     let found = desk.registry.view().connections.get(&connection).cloned();
     let found = found.filter(|found| found.active).ok_or(RegistryError::NotFound("connection"))?;
-    if found.platform != Platform::Line {
-        return Err(CommandError::usage(
-            "only LINE connections have a secret of their own; an app's is a file setting",
-        ));
-    }
-    desk.vault.rotate(connection, CHANNEL_SECRET, secret.expose(), true).await?;
+    let kind = own_secret(found.platform).ok_or_else(|| {
+        CommandError::usage("this connection has no secret of its own; that of its platform's app is a file setting")
+    })?;
+    desk.vault.rotate(connection, kind, secret.expose(), true).await?;
     Ok(json!({ "connection": connection }).into())
 }

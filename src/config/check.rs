@@ -1,13 +1,19 @@
 //! What must hold between settings.
 use super::{Config, ConfigError};
 use std::time::Duration;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
+/// Longest written reason, in bytes: it is shown in readiness.
+const REASON_MAX: usize = 1000;
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Config {
     /// Checks what single types cannot say.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let fail = |text: &str| Err(ConfigError::new(text));
+        if self.data_dir.as_os_str().is_empty() {
+            return fail("data_dir is empty; it is the path of a directory, or is left out for ./chatmai-data");
+        }
         let listen = [self.listen.ingest, self.listen.api, self.listen.operations];
         for (n, address) in listen.iter().enumerate() {
             if address.port() != 0 && listen[..n].contains(address) {
@@ -22,6 +28,11 @@ impl Config {
         }
         if self.tls.ca.is_some() && self.tls.certificate.is_none() {
             return fail("tls.ca needs tls.certificate and tls.key");
+        }
+        let is_reason =
+            |text: &String| !text.trim().is_empty() && text.len() <= REASON_MAX && !text.contains(char::is_control);
+        if !self.webhooks.tls12_exception.as_ref().is_none_or(is_reason) {
+            return fail("webhooks.tls12_exception is the reason in words, on one line, or is left out");
         }
         if !(1..=65_536).contains(&self.log.slots) {
             return fail("log.slots is 1 to 65536");
@@ -58,8 +69,8 @@ impl Config {
         if self.limits.read_timeout.0.is_zero() {
             return fail("limits.read_timeout is above zero");
         }
-        if self.logging.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
-            return fail("logging.level is error, warn, info, debug or trace");
+        if !is_log_filter(&self.logging.level) {
+            return fail("logging.level is error, warn, info, debug or trace, or a list such as `warn,ingest=debug`");
         }
         Ok(())
     }
@@ -87,4 +98,18 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// True for levels, each alone or as `module=level`. The library itself takes a level that is misspelt for a module, and
+/// would then write nothing.
+fn is_log_filter(text: &str) -> bool {
+    let is_level = |text: &str| text.parse::<LevelFilter>().is_ok();
+    let is_module = |text: &str| {
+        let of_names = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+        !text.is_empty() && text.bytes().all(of_names)
+    };
+    text.split(',').map(str::trim).all(|part| match part.split_once('=') {
+        Some((module, level)) => is_module(module) && is_level(level),
+        None => is_level(part),
+    }) && text.parse::<EnvFilter>().is_ok()
 }

@@ -88,6 +88,10 @@ fn what_does_not_fit_together_is_refused() {
         "[listen]\napi = \"127.0.0.1:8443\"",
         "[tls]\ncertificate = \"x\"",
         "[tls]\nca = \"x\"",
+        "[webhooks]\ntls12_exception = \"\"",
+        "[webhooks]\ntls12_exception = \"  \"",
+        "[webhooks]\ntls12_exception = true",
+        "[webhooks]\ntls12_exception = \"two\\nlines\"",
         "[log]\nslots = 0",
         "[log]\nsegment_bytes = \"2GiB\"",
         "[log]\nmax_bytes = \"64MiB\"",
@@ -98,10 +102,32 @@ fn what_does_not_fit_together_is_refused() {
         "[limits]\nbody_bytes = \"2MiB\"",
         "[limits]\nheader_bytes = \"1KiB\"",
         "[testing]\nfault = \"x\"",
+        "data_dir = \"\"",
         "[platforms.facebook]\napp_secret_file = [\"a\", \"b\", \"c\"]",
     ] {
         assert!(from(file, &[]).is_err(), "{file}");
     }
+}
+
+#[test]
+fn a_log_level_is_one_that_says_something() {
+    let with = |level: &str| from("", &[("CHATMAI__LOGGING__LEVEL", level)]);
+    for level in ["info", "WARN", "off", "warn,ingest=debug", "info, query_api::engine=trace"] {
+        assert_eq!(with(level).unwrap().logging.level, level);
+    }
+    for level in
+        ["inof", "", ",", "info,", "ingest=loud", "warn,ingest", "=debug", "a b=info", "[span]=info", "info=debug=x"]
+    {
+        let error = with(level).unwrap_err();
+        assert!(error.contains("logging.level is"), "{level}: {error}");
+    }
+}
+
+#[test]
+fn an_empty_data_directory_is_refused_wherever_it_comes_from() {
+    assert!(from("", &[("CHATMAI__DATA_DIR", "")]).unwrap_err().contains("data_dir is empty"));
+    let flag = Sources { data_dir: Some("".into()), ..Sources::default() };
+    assert!(load(flag).unwrap_err().to_string().contains("data_dir is empty"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod values;
 
 pub use load::{Sources, load};
 pub use secret::Secret;
-pub use sections::{Facebook, Jobs, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls};
+pub use sections::{Facebook, Jobs, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls, Webhooks};
 pub use show::to_toml;
 pub use units::Size;
 pub use values::{AppId, LogFormat, SecretFiles};
@@ -42,6 +42,8 @@ pub struct Config {
     pub listen: Listen,
     /// See [`Tls`].
     pub tls: Tls,
+    /// See [`Webhooks`].
+    pub webhooks: Webhooks,
     /// See [`Log`].
     pub log: Log,
     /// See [`Land`].
@@ -76,6 +78,7 @@ impl Default for Config {
             data_dir: PathBuf::from("./chatmai-data"),
             listen: Listen::default(),
             tls: Tls::default(),
+            webhooks: Webhooks::default(),
             log: Log::default(),
             land: Land::default(),
             jobs: Jobs::default(),
@@ -108,6 +111,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     TOP,
     Listen::SECTION,
     Tls::SECTION,
+    Webhooks::SECTION,
     Log::SECTION,
     Land::SECTION,
     Jobs::SECTION,

@@ -21,7 +21,7 @@ const fn seconds(seconds: u64) -> Span {
 section! {
     /// Where the process listens. Port 0 takes any free one; `endpoints.json` in the data directory tells which.
     Listen in "listen" {
-        /// Address and port of the webhook listener (TLS 1.3).
+        /// Address and port of the webhook listener (TLS 1.3; see `webhooks.tls12_exception`).
         ingest: SocketAddr = local(8443), e.g. "\"0.0.0.0:8443\"";
         /// Address and port of the query API (TLS 1.3).
         api: SocketAddr = local(8444), e.g. "\"0.0.0.0:8444\"";
@@ -40,6 +40,16 @@ section! {
         key: Option<PathBuf> = None, e.g. "\"/etc/chatmai/tls/key.pem\"";
         /// Path of the CA certificate that clients should trust, named in `endpoints.json`. Default: the chain itself.
         ca: Option<PathBuf> = None, e.g. "\"/etc/chatmai/tls/ca.pem\"";
+    }
+}
+
+section! {
+    /// The webhook listener alone.
+    Webhooks in "webhooks" {
+        /// The written reason for which this listener takes TLS 1.2 as well, with ECDHE and AEAD suites; it is warned of at
+        /// start and shown in readiness. Left out, it speaks TLS 1.3 only, as the API always does.
+        tls12_exception: Option<String> = None,
+            e.g. "\"platform P speaks no TLS 1.3 (ticket 123, to be asked again in May)\"";
     }
 }
 

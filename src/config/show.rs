@@ -90,6 +90,7 @@ mod tests {
         config.tls.key = Some("k".into());
         config.tls.ca = Some("a".into());
         config.platforms.facebook.app_id = Some(crate::config::AppId("1".into()));
+        config.webhooks.tls12_exception = Some("r".into());
         config.testing.fault = Some("x".into());
         let mut set = Vec::new();
         leaves(&Table::try_from(&config).unwrap(), "", &mut set);

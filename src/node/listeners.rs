@@ -1,11 +1,12 @@
 //! The three sockets, bound before any of them is served.
 use super::{DataDir, Endpoints, StartError, endpoints::url, stores::Stores};
 use crate::config::{AppId, Config, Secret};
-use ingest::{FacebookSettings, IngestSettings, RateSettings, platforms::facebook::AppIds};
+use ingest::{AppSettings, IngestSettings, RateSettings, platforms::facebook::AppIds};
 use prometheus_client::registry::Registry as Metrics;
+use schemas::kind::Platform;
 use serve::{
     Limits, ListenerMetrics, TlsListener,
-    tls::{development_identity, load_identity, server_config},
+    tls::{development_identity, load_identity, server_config, server_config_with_tls12},
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -50,10 +51,18 @@ impl Listeners {
         let tls = server_config(&identity).map_err(StartError::part)?;
         let ingest_metrics = ListenerMetrics::new("ingest", metrics);
         let api_metrics = ingest_metrics.beside("api");
+        let webhooks_tls = match &config.webhooks.tls12_exception {
+            Some(reason) => {
+                tracing::warn!(reason, "webhooks.tls12_exception: the webhook listener takes TLS 1.2 too");
+                ingest_metrics.set_tls12_exception(true);
+                server_config_with_tls12(&identity).map_err(StartError::part)?
+            }
+            None => tls.clone(),
+        };
         let limits = limits(config);
         // Ingest watches its bodies itself and answers 408; the listener only ends what that would not.
         let webhooks = Limits { body_timeout: limits.body_timeout + BODY_GRACE, ..limits.clone() };
-        let ingest = TlsListener::bind(config.listen.ingest, tls.clone(), webhooks, ingest_metrics.clone());
+        let ingest = TlsListener::bind(config.listen.ingest, webhooks_tls, webhooks, ingest_metrics.clone());
         let ingest = ingest.await.map_err(StartError::part)?;
         let api =
             TlsListener::bind(config.listen.api, tls, limits, api_metrics.clone()).await.map_err(StartError::part)?;
@@ -104,9 +113,9 @@ pub fn ingest_settings(config: &Config) -> Result<IngestSettings, StartError> {
         let secrets = Secret::read_all(files)?;
         Ok(secrets.iter().map(|secret| ingest::Secret::new(secret.expose().to_vec())).collect())
     };
-    let (app_secrets, verify_tokens) = (read(&facebook.app_secret_file)?, read(&facebook.verify_token_file)?);
-    let has_app = !app_secrets.is_empty() || !verify_tokens.is_empty();
-    let facebook = has_app.then(|| FacebookSettings { app_secrets, verify_tokens, apps: app_ids(config) });
+    let (secrets, verify_tokens) = (read(&facebook.app_secret_file)?, read(&facebook.verify_token_file)?);
+    let has_app = !secrets.is_empty() || !verify_tokens.is_empty();
+    let app = has_app.then_some((Platform::Facebook, AppSettings { secrets, verify_tokens }));
     Ok(IngestSettings {
         body_max: usize::try_from(config.limits.body_bytes.0).unwrap_or(usize::MAX),
         header_max: usize::try_from(config.limits.header_bytes.0).unwrap_or(usize::MAX),
@@ -115,7 +124,8 @@ pub fn ingest_settings(config: &Config) -> Result<IngestSettings, StartError> {
             per_connection: config.limits.posts_per_connection,
             per_address: config.limits.posts_per_address,
         },
-        facebook,
+        apps: app.into_iter().collect(),
+        facebook: app_ids(config),
         ..IngestSettings::default()
     })
 }

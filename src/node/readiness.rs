@@ -17,6 +17,8 @@ pub struct Ready {
     progress: Progress,
     patience: Duration,
     listeners: [ListenerMetrics; 2],
+    /// Why the webhook listener takes TLS 1.2, if it does.
+    tls12_exception: Option<String>,
 }
 
 impl Ready {
@@ -27,9 +29,18 @@ impl Ready {
         progress: Progress,
         max_age: Duration,
         listeners: [ListenerMetrics; 2],
+        tls12_exception: Option<String>,
     ) -> Self {
         let patience = LEAST_PATIENCE.max(max_age.saturating_mul(10));
-        Self { catalog: stores.catalog.clone(), keyring: stores.keyring.clone(), store, progress, patience, listeners }
+        Self {
+            catalog: stores.catalog.clone(),
+            keyring: stores.keyring.clone(),
+            store,
+            progress,
+            patience,
+            listeners,
+            tls12_exception,
+        }
     }
 
     async fn ask(&self) -> Vec<String> {
@@ -66,6 +77,11 @@ impl Readiness for Ready {
             let counts = listener.refused().into_iter().filter(|(_, count)| *count > 0);
             counts.map(move |(version, count)| format!("{name}: {count} clients refused that speak {version}"))
         });
-        refused.collect()
+        let exception = self.tls12_exception.iter().map(|reason| {
+            let [ingest, _] = &self.listeners;
+            let count = ingest.accepted_with_tls12();
+            format!("ingest: TLS 1.2 is taken by webhooks.tls12_exception ({reason}); {count} handshakes so far")
+        });
+        refused.chain(exception).collect()
     }
 }

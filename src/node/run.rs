@@ -98,6 +98,7 @@ impl Node {
             progress.clone(),
             config.land.max_age.0,
             listeners.metrics.clone(),
+            config.webhooks.tls12_exception.clone(),
         );
         let refreshed = node_metrics.clone();
         let refresh: operations::Refresh = Arc::new(move || {

@@ -1,12 +1,15 @@
 //! What is signed and cannot be read: kept, listed, shown, replayed.
 use crate::harness::{
+    catalog,
     compare::settle,
     facebook, line,
     metrics::Totals,
     now,
+    random::Random,
     world::{World, text},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use std::path::PathBuf;
 
 #[test]
 fn unreadable_posts_are_kept_shown_and_replayed() {
@@ -66,4 +69,28 @@ fn unreadable_posts_are_kept_shown_and_replayed() {
     assert_eq!(world.dead_letters(&shop.id).len(), 6);
     let stranger = world.run(&["dead-letters", "show", "--workspace", "system", &id]);
     assert_ne!(stranger.code, Some(0), "another workspace's dead letter: {stranger:?}");
+}
+
+#[test]
+fn a_list_opens_no_content() {
+    let mut world = World::start(&[("land.max_age", "100ms")]);
+    let shop = world.workspace("Shop");
+    let account = world.line(&shop, "Account");
+    let endpoints = world.endpoints().clone();
+    // Content that nothing makes shorter, so that it is most of the file.
+    let mut random = Random::new(5);
+    let body: Vec<u8> = std::iter::repeat_with(|| random.number().to_be_bytes()).take(40_000).flatten().collect();
+    assert_eq!(account.post(&endpoints, &endpoints.client, &body).unwrap(), 200);
+    settle(&mut world);
+    let is_letters = |file: &PathBuf| file.components().any(|part| part.as_os_str() == "dead_letters");
+    let found: Vec<_> = catalog::files(&world.dir().join("store")).into_iter().filter(is_letters).collect();
+    let [file] = found.as_slice() else { panic!("one file of dead letters, not {found:?}") };
+    let mut bytes = std::fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+    let letters = world.dead_letters(&shop.id);
+    assert_eq!((letters.len(), &letters[0]["bytes"]), (1, &body.len().into()), "{letters:?}");
+    let shown = world.run(&["dead-letters", "show", "--workspace", &shop.id]);
+    assert_eq!((shown.code, shown.stdout.as_str()), (Some(1), ""), "the content does not verify");
 }

@@ -97,6 +97,12 @@ fn pages_lead_both_ways_counts_equal_lists_and_filters_agree() {
                 assert_eq!(*count, of, "{filter} {by} {value}");
             }
         }
+        let nobodys = list.iter().filter(|c| c["assignee"].is_null()).count();
+        assert_eq!(counts["unassigned"], nobodys, "{filter}");
+        for (member, count) in counts["by_assignee"].as_object().unwrap() {
+            let of = list.iter().filter(|c| c["assignee"] == member.as_str()).count();
+            assert_eq!(*count, of, "{filter} {member}");
+        }
         walk_both_ways(&api, "/v1/conversations", &format!("?{filter}&").replace("?&", "?"), &list);
     }
 }

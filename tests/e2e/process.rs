@@ -1,5 +1,5 @@
 //! The process: its files, its lock, its stop, its refusals.
-use crate::harness::{catalog, cli, line, metrics::samples, now, wait_until, world::World};
+use crate::harness::{catalog, cli, line, metrics::samples, node, now, wait_until, world::World};
 use serde_json::Value;
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
@@ -92,6 +92,15 @@ fn unknown_settings_and_wrong_usage_end_with_2() {
     let mut settings = world.node.settings().to_vec();
     settings.push(("land.maks_age".into(), "1s".into()));
     assert_eq!(cli::run(&world.dir(), &settings, &["config"]).code, Some(2));
+    for (setting, value, says) in [("logging.level", "inof", "logging.level is"), ("data_dir", "", "data_dir is empty")]
+    {
+        let mut command = node::command(&world.dir(), world.node.settings());
+        let outcome = command.env(node::variable(setting), value).arg("up").output().unwrap();
+        let words = String::from_utf8_lossy(&outcome.stderr);
+        assert_eq!((outcome.status.code(), words.contains(says)), (Some(2), true), "{setting}: {words}");
+    }
+    let flag = node::command(&world.dir(), world.node.settings()).args(["--data-dir", "", "up"]).output().unwrap();
+    assert_eq!(flag.status.code(), Some(2), "{flag:?}");
     for wrong in [&["workspace"][..], &["frobnicate"], &["workspace", "add"], &["up", "--no-such-flag"]] {
         assert_eq!(world.run(wrong).code, Some(2), "{wrong:?}");
     }

@@ -12,6 +12,7 @@ pub mod operations;
 pub mod tls;
 
 pub use error::ServeError;
+pub use http::client;
 pub use limits::{Limits, Linger};
 pub use listener::TlsListener;
 pub use metrics::ListenerMetrics;

@@ -5,6 +5,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
+use rustls::ProtocolVersion;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByListener {
@@ -21,6 +22,30 @@ struct ByVersion {
 struct ByReason {
     listener: &'static str,
     reason: &'static str,
+}
+
+/// What a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accepted {
+    Tls13,
+    /// By an exception alone.
+    Tls12,
+}
+
+impl Accepted {
+    const ALL: [Self; 2] = [Self::Tls13, Self::Tls12];
+
+    /// The library names the version of a finished handshake, which is one of the two.
+    pub(crate) fn of(version: Option<ProtocolVersion>) -> Self {
+        if version == Some(ProtocolVersion::TLSv1_3) { Self::Tls13 } else { Self::Tls12 }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Tls13 => "tls1.3",
+            Self::Tls12 => "tls1.2",
+        }
+    }
 }
 
 /// Why a client that could have spoken TLS 1.3 got no connection.
@@ -48,10 +73,11 @@ impl Failure {
 
 #[derive(Debug, Clone, Default)]
 struct Families {
-    accepted: Family<ByListener, Counter>,
+    accepted: Family<ByVersion, Counter>,
     refused: Family<ByVersion, Counter>,
     failed: Family<ByReason, Counter>,
     open: Family<ByListener, Gauge>,
+    exceptions: Family<ByListener, Gauge>,
 }
 
 /// The counters of one listener. Clones count into the same numbers.
@@ -67,11 +93,11 @@ impl ListenerMetrics {
     pub fn new(name: &'static str, registry: &mut Registry) -> Self {
         let families = Families::default();
         let accepted = families.accepted.clone();
-        registry.register("chatmai_tls_handshakes_accepted", "TLS handshakes completed", accepted);
+        registry.register("chatmai_tls_handshakes_accepted", "TLS handshakes completed, by version", accepted);
         let refused = families.refused.clone();
         registry.register(
             "chatmai_tls_handshakes_refused",
-            "Clients turned away because they do not speak TLS 1.3, by what they speak at best",
+            "Clients turned away for what they speak, by the best of it",
             refused,
         );
         let failed = families.failed.clone();
@@ -84,6 +110,11 @@ impl ListenerMetrics {
             "chatmai_tls_connections_open",
             "Connections open, after their handshake",
             families.open.clone(),
+        );
+        registry.register(
+            "chatmai_tls12_exception",
+            "1 where an exception lets TLS 1.2 in (webhooks.tls12_exception)",
+            families.exceptions.clone(),
         );
         Self::begin(name, families)
     }
@@ -101,7 +132,18 @@ impl ListenerMetrics {
 
     /// Handshakes completed since the start.
     pub fn accepted(&self) -> u64 {
-        self.accepts().get()
+        Accepted::ALL.map(|version| self.accepts(version).get()).iter().sum()
+    }
+
+    /// Those of them that an exception let in with TLS 1.2.
+    pub fn accepted_with_tls12(&self) -> u64 {
+        self.accepts(Accepted::Tls12).get()
+    }
+
+    /// Says, or takes back, that the listener takes TLS 1.2 by an exception.
+    pub fn set_tls12_exception(&self, holds: bool) {
+        let exceptions = &self.families.exceptions;
+        exceptions.get_or_create_owned(&ByListener { listener: self.listener }).set(holds.into());
     }
 
     /// Connections open now.
@@ -115,8 +157,8 @@ impl ListenerMetrics {
         Failure::ALL.map(|reason| (reason.label(), self.failures(reason).get())).to_vec()
     }
 
-    pub(crate) fn count_accepted(&self) {
-        self.accepts().inc();
+    pub(crate) fn count_accepted(&self, version: Accepted) {
+        self.accepts(version).inc();
     }
 
     pub(crate) fn count_refused(&self, version: Version) {
@@ -137,8 +179,11 @@ impl ListenerMetrics {
     fn begin(listener: &'static str, families: Families) -> Self {
         let metrics = Self { listener, families };
         // A series that starts at zero shows its first increase; one that starts at one does not.
-        metrics.accepts();
         metrics.connections();
+        metrics.set_tls12_exception(false);
+        for version in Accepted::ALL {
+            metrics.accepts(version);
+        }
         for version in Version::ALL {
             metrics.refusals(version);
         }
@@ -148,8 +193,8 @@ impl ListenerMetrics {
         metrics
     }
 
-    fn accepts(&self) -> Counter {
-        self.families.accepted.get_or_create_owned(&ByListener { listener: self.listener })
+    fn accepts(&self, version: Accepted) -> Counter {
+        self.families.accepted.get_or_create_owned(&ByVersion { listener: self.listener, version: version.label() })
     }
 
     fn refusals(&self, version: Version) -> Counter {

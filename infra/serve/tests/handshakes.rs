@@ -3,14 +3,14 @@
 mod support;
 use axum::{Router, extract::ConnectInfo, routing::get};
 use rustls::{
-    CipherSuite, ClientConfig, ProtocolVersion, RootCertStore,
+    CipherSuite, ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
-    version::TLS12,
+    version::{TLS12, TLS13},
 };
 use serve::Limits;
 use std::{net::SocketAddr, sync::Arc};
-use support::{connect_with, get_h2, over_http1, start, text, within};
+use support::{Running, connect_with, get_h2, over_http1, start, start_with_tls12, text, within};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -18,6 +18,17 @@ use tokio::{
 
 fn api() -> Router {
     Router::new().route("/who", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }))
+}
+
+/// A client that trusts the listener's CA and offers these versions, with every suite of the library.
+fn client(running: &Running, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(running.tls_dir.path().join("ca.pem")).unwrap()).unwrap();
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }
 
 /// Sends `bytes` and returns all that comes back.
@@ -73,18 +84,42 @@ async fn tls_1_3_is_accepted_with_both_kinds_of_http() {
 #[tokio::test]
 async fn tls_1_2_is_refused_and_counted() {
     let running = start(api(), Limits::default()).await;
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(running.tls_dir.path().join("ca.pem")).unwrap()).unwrap();
-    let old = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[&TLS12])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let refusal = connect_with(running.address, old, "localhost").await.unwrap_err();
+    let refusal = connect_with(running.address, client(&running, &[&TLS12]), "localhost").await.unwrap_err();
     assert!(refusal.to_string().contains("ProtocolVersion"), "{refusal}");
     let (metrics, _) = running.finish().await;
     assert_eq!(metrics.refused()[0], ("tls1.2", 1));
     assert_eq!(metrics.accepted(), 0);
+}
+
+#[tokio::test]
+async fn an_exception_lets_tls_1_2_in_and_is_counted() {
+    let running = start_with_tls12(api()).await;
+    let stream = connect_with(running.address, client(&running, &[&TLS12]), "localhost").await.unwrap();
+    let session = stream.get_ref().1;
+    assert_eq!(session.protocol_version(), Some(ProtocolVersion::TLSv1_2));
+    let suite = format!("{:?}", session.negotiated_cipher_suite().unwrap().suite());
+    assert!(suite.starts_with("TLS_ECDHE_") && (suite.contains("_GCM_") || suite.contains("_POLY1305_")), "{suite}");
+    let answer = text(over_http1(stream).await.send_request(support::get("/who")).await.unwrap()).await;
+    assert_eq!(answer, (hyper::StatusCode::OK, "127.0.0.1".to_owned()));
+    // Who speaks both gets the better one.
+    let both = connect_with(running.address, client(&running, &[&TLS12, &TLS13]), "localhost").await.unwrap();
+    assert_eq!(both.get_ref().1.protocol_version(), Some(ProtocolVersion::TLSv1_3));
+    assert_eq!((running.metrics.accepted(), running.metrics.accepted_with_tls12()), (2, 1));
+    // Of 1.2 the suites without ephemeral keys stay out, and so does what is older.
+    for (minor, version) in [(3, "tls1.2"), (2, "tls1.1"), (1, "tls1.0")] {
+        assert_eq!(talk(running.address, &old_hello(minor)).await.first(), Some(&21), "an alert");
+        assert_eq!(running.refused(version), 1);
+    }
+    assert_eq!(running.metrics.accepted(), 2);
+    running.metrics.set_tls12_exception(true);
+    let mut page = String::new();
+    prometheus_client::encoding::text::encode(&mut page, &running.registry).unwrap();
+    for line in [
+        r#"chatmai_tls_handshakes_accepted_total{listener="api",version="tls1.2"} 1"#,
+        r#"chatmai_tls12_exception{listener="api"} 1"#,
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} in {page}");
+    }
 }
 
 #[tokio::test]

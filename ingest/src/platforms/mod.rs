@@ -1,5 +1,5 @@
-//! The platforms. One is a folder and a line in [`connectors`]; parsing is pure: bytes and a [`Context`] in, events
-//! out, no I/O.
+//! The platforms. One is a folder and a line in [`connectors`], which also says where its posts come in ([`Entrance`]);
+//! parsing is pure: bytes and a [`Context`] in, events out, no I/O.
 //!
 //! # Details
 //!
@@ -62,10 +62,55 @@ impl Ids for Pseudonyms {
     }
 }
 
+/// Where a platform's posts come in, and whose secret signs them.
+#[derive(Debug, Clone, Copy)]
+pub enum Entrance {
+    /// `POST /webhooks/<platform>/{connection}`: each connection signs with its own secret.
+    Connection {
+        /// The vault's word for that secret.
+        secret: &'static str,
+    },
+    /// `POST /webhooks/<platform>`: one app signs for all accounts, and each part of a post names its own.
+    App {
+        /// Answers the GET by which the platform makes sure of the path, where it does so.
+        handshake: Option<Handshake>,
+    },
+}
+
+/// The answer's text, or `None` for 403, from the decoded pairs of the query and the app's verify tokens.
+pub type Handshake = for<'q> fn(&'q [(String, String)], &[&str]) -> Option<&'q str>;
+
+impl Entrance {
+    /// The path of the posts of a connection.
+    pub fn path(self, platform: Platform, connection: ConnectionId) -> String {
+        match self {
+            Self::Connection { .. } => format!("/webhooks/{platform}/{connection}"),
+            Self::App { .. } => self.route(platform),
+        }
+    }
+
+    /// The same as a route.
+    pub(crate) fn route(self, platform: Platform) -> String {
+        match self {
+            Self::Connection { .. } => format!("/webhooks/{platform}/{{connection}}"),
+            Self::App { .. } => format!("/webhooks/{platform}"),
+        }
+    }
+}
+
+/// Where a platform's posts come in; `None` for one without webhooks.
+pub fn entrance(platform: Platform) -> Option<Entrance> {
+    let of_all = connectors(facebook::AppIds::default());
+    of_all.iter().find(|connector| connector.platform() == platform).map(|connector| connector.entrance())
+}
+
 /// What a platform is to ingest.
 pub trait Connector: Send + Sync + 'static {
     /// Which one.
     fn platform(&self) -> Platform;
+
+    /// Where its posts come in.
+    fn entrance(&self) -> Entrance;
 
     /// The header that carries the signature, in lower case.
     fn signature_header(&self) -> &'static str;

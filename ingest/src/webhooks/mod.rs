@@ -1,15 +1,14 @@
 //! The HTTP side: limits, the signature over the raw bytes, and only then the content. 200 means that the event log has
-//! everything; whatever goes wrong before is a 503, and the platform sends again.
+//! everything; whatever goes wrong before is a 503, and the platform sends again. Which paths there are, and whose
+//! secret signs, is each platform's own to say.
 mod body;
 mod rate;
 mod secrets;
 
-pub use secrets::CHANNEL_SECRET;
-
 use crate::{
     intake::{Intake, IntakeError, Signed},
     metrics::Metrics,
-    platforms::{facebook::handshake, signature},
+    platforms::{Connector, Entrance, Handshake, signature},
     settings::{IngestSettings, Secret},
 };
 use axum::{
@@ -18,11 +17,12 @@ use axum::{
     extract::{ConnectInfo, Path, Query, Request, State as Shared},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{MethodRouter, post},
 };
 use keys::{KeyError, KeyErrorClass, Vault};
 use schemas::{clock::SharedClock, ids::ConnectionId, kind::Platform};
 use std::{
+    future::Future,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Instant,
@@ -67,66 +67,94 @@ impl State {
     }
 }
 
-/// The routes.
+/// The routes of all platforms.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    Router::new()
-        .route("/webhooks/line/{connection}", post(line))
-        .route("/webhooks/facebook", get(facebook_handshake).post(facebook))
-        .with_state(state)
+    let routes = state.intake.connectors().iter().fold(Router::new(), |router, connector| {
+        router.route(&connector.entrance().route(connector.platform()), methods(connector))
+    });
+    routes.with_state(state)
 }
 
-async fn line(Shared(state): Shared<Arc<State>>, Path(connection): Path<String>, request: Request) -> StatusCode {
-    let started = Instant::now();
-    let status = state.line(&connection, request).await.unwrap_or_else(|status| status);
-    state.metrics.answered(Platform::Line, status.as_u16(), started.elapsed());
-    status
-}
-
-async fn facebook(Shared(state): Shared<Arc<State>>, request: Request) -> StatusCode {
-    let started = Instant::now();
-    let status = state.facebook(request).await.unwrap_or_else(|status| status);
-    state.metrics.answered(Platform::Facebook, status.as_u16(), started.elapsed());
-    status
-}
-
-async fn facebook_handshake(Shared(state): Shared<Arc<State>>, Query(query): Query<Vec<(String, String)>>) -> Response {
-    let tokens = state.settings.facebook.as_ref().map(|facebook| facebook.verify_tokens.as_slice()).unwrap_or_default();
-    let tokens: Vec<&str> = tokens.iter().filter_map(|token| std::str::from_utf8(token.expose()).ok()).collect();
-    let plain = [(header::CONTENT_TYPE, "text/plain"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    match handshake::answer(&query, &tokens) {
-        Some(challenge) => (plain, challenge.to_owned()).into_response(),
-        None => StatusCode::FORBIDDEN.into_response(),
+/// What a platform's path answers to.
+fn methods(connector: &Arc<dyn Connector>) -> MethodRouter<Arc<State>> {
+    let (connector, platform) = (connector.clone(), connector.platform());
+    match connector.entrance() {
+        Entrance::Connection { secret } => post(
+            move |Shared(state): Shared<Arc<State>>, Path(connection): Path<String>, request: Request| async move {
+                let answer = state.of_connection(&*connector, secret, &connection, request);
+                state.timed(platform, answer).await
+            },
+        ),
+        Entrance::App { handshake } => {
+            let posts = post(move |Shared(state): Shared<Arc<State>>, request: Request| async move {
+                let answer = state.of_app(&*connector, request);
+                state.timed(platform, answer).await
+            });
+            let Some(handshake) = handshake else { return posts };
+            posts.get(move |Shared(state): Shared<Arc<State>>, Query(query): Query<Vec<(String, String)>>| async move {
+                state.shake(platform, handshake, &query)
+            })
+        }
     }
 }
 
 impl State {
+    /// An answer, counted and timed.
+    async fn timed(
+        &self,
+        platform: Platform,
+        answer: impl Future<Output = Result<StatusCode, StatusCode>>,
+    ) -> StatusCode {
+        let started = Instant::now();
+        let status = answer.await.unwrap_or_else(|status| status);
+        self.metrics.answered(platform, status.as_u16(), started.elapsed());
+        status
+    }
+
+    fn shake(&self, platform: Platform, handshake: Handshake, query: &[(String, String)]) -> Response {
+        let tokens = self.settings.apps.get(&platform).map(|app| app.verify_tokens.as_slice()).unwrap_or_default();
+        let tokens: Vec<&str> = tokens.iter().filter_map(|token| std::str::from_utf8(token.expose()).ok()).collect();
+        let plain = [(header::CONTENT_TYPE, "text/plain"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+        match handshake(query, &tokens) {
+            Some(challenge) => (plain, challenge.to_owned()).into_response(),
+            None => StatusCode::FORBIDDEN.into_response(),
+        }
+    }
+
     /// What can be said without the body.
     fn admit(&self, request: &Request) -> Result<(), StatusCode> {
         if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>()
-            && !self.by_address.admit(rate::client(address.ip()))
+            && !self.by_address.admit(serve::client(address.ip()))
         {
             return Err(StatusCode::TOO_MANY_REQUESTS);
         }
         body::check_headers(request.headers(), &self.settings)
     }
 
-    async fn line(&self, path: &str, request: Request) -> Result<StatusCode, StatusCode> {
+    /// A post to a connection's own path, signed with its own secret.
+    async fn of_connection(
+        &self,
+        connector: &dyn Connector,
+        secret: &str,
+        path: &str,
+        request: Request,
+    ) -> Result<StatusCode, StatusCode> {
         self.admit(&request)?;
         let view = self.intake.registry.view();
         let known = path.parse().ok().and_then(|id: ConnectionId| view.connections.get(&id));
-        let connection = known.filter(|c| c.platform == Platform::Line && !c.import).ok_or(StatusCode::NOT_FOUND)?;
+        let is_meant = |c: &&Arc<Connection>| c.platform == connector.platform() && !c.import;
+        let connection = known.filter(is_meant).ok_or(StatusCode::NOT_FOUND)?;
         if !connection.active {
             self.secrets.forget(connection.id);
             return Err(StatusCode::NOT_FOUND);
         }
         let (headers, body) = self.body(request).await?;
-        let signature = self.signature(Platform::Line, &headers);
-        let held = match signature {
-            Some(signature) => self.secrets.verify(connection.id, &signature, &body.bytes).await,
+        let held = match signature_of(connector, &headers) {
+            Some(signature) => self.secrets.verify(connection.id, secret, &signature, &body.bytes).await,
             None => Ok(false),
         };
         match held {
-            Ok(true) => self.take(Platform::Line, Some(connection.clone()), &body.bytes).await,
+            Ok(true) => self.take(connector, Some(connection.clone()), &body.bytes).await,
             Ok(false) => Err(self.unsigned(Some(connection.id), body.bytes.len())),
             Err(error) => self.without_secret(connection, &view, &error),
         }
@@ -146,20 +174,21 @@ impl State {
             (true, false) => Ok(StatusCode::OK),
             (true, true) => Err(StatusCode::NOT_FOUND),
             (false, _) => {
-                tracing::error!(connection = %connection.id, %error, "the channel secret cannot be opened");
+                tracing::error!(connection = %connection.id, %error, "the secret of a connection cannot be opened");
                 Err(StatusCode::SERVICE_UNAVAILABLE)
             }
         }
     }
 
-    async fn facebook(&self, request: Request) -> Result<StatusCode, StatusCode> {
+    /// A post to an app's path, signed with the app's secret.
+    async fn of_app(&self, connector: &dyn Connector, request: Request) -> Result<StatusCode, StatusCode> {
         self.admit(&request)?;
-        let settings = self.settings.facebook.as_ref().ok_or(StatusCode::NOT_FOUND)?;
+        let app = self.settings.apps.get(&connector.platform()).ok_or(StatusCode::NOT_FOUND)?;
         let (headers, body) = self.body(request).await?;
-        let secrets: Vec<&[u8]> = settings.app_secrets.iter().map(Secret::expose).collect();
-        match self.signature(Platform::Facebook, &headers) {
+        let secrets: Vec<&[u8]> = app.secrets.iter().map(Secret::expose).collect();
+        match signature_of(connector, &headers) {
             Some(signature) if signature::verify(&secrets, &signature, &body.bytes) => {
-                self.take(Platform::Facebook, None, &body.bytes).await
+                self.take(connector, None, &body.bytes).await
             }
             _ => Err(self.unsigned(None, body.bytes.len())),
         }
@@ -168,14 +197,6 @@ impl State {
     async fn body(&self, request: Request) -> Result<(HeaderMap, body::Held<'_>), StatusCode> {
         let (parts, body): (_, Body) = request.into_parts();
         Ok((parts.headers, body::read(body, &self.room, &self.settings).await?))
-    }
-
-    /// The decoded signature; two headers of it are none, as nobody could say which one counts.
-    fn signature(&self, platform: Platform, headers: &HeaderMap) -> Option<signature::Signature> {
-        let connector = self.intake.connector(platform)?;
-        let mut values = headers.get_all(connector.signature_header()).iter();
-        let value = values.next()?;
-        if values.next().is_some() { None } else { connector.decode_signature(value.as_bytes()) }
     }
 
     fn unsigned(&self, connection: Option<ConnectionId>, bytes: usize) -> StatusCode {
@@ -190,11 +211,10 @@ impl State {
 
     async fn take(
         &self,
-        platform: Platform,
+        connector: &dyn Connector,
         connection: Option<Arc<Connection>>,
         bytes: &[u8],
     ) -> Result<StatusCode, StatusCode> {
-        let connector = self.intake.connector(platform).ok_or(StatusCode::NOT_FOUND)?;
         let id = connection.as_ref().map(|connection| connection.id.to_string());
         let signed = Signed { connector, connection, bytes, is_dead_letter: false };
         let admit = |id| self.by_connection.admit(id);
@@ -215,4 +235,11 @@ impl State {
             }
         }
     }
+}
+
+/// The decoded signature; two headers of it are none, as nobody could say which one counts.
+fn signature_of(connector: &dyn Connector, headers: &HeaderMap) -> Option<signature::Signature> {
+    let mut values = headers.get_all(connector.signature_header()).iter();
+    let value = values.next()?;
+    if values.next().is_some() { None } else { connector.decode_signature(value.as_bytes()) }
 }

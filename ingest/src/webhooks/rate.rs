@@ -1,7 +1,7 @@
 //! Token buckets by the injected clock (`security.md` §9.7).
 use parking_lot::Mutex;
 use schemas::{clock::SharedClock, time::Millis};
-use std::{collections::HashMap, hash::Hash, net::IpAddr};
+use std::{collections::HashMap, hash::Hash};
 
 /// Most buckets that are kept; then those go that are full again, as a new one is no different.
 const BUCKETS_MAX: usize = 16_384;
@@ -54,18 +54,6 @@ impl<K: Eq + Hash + Copy> Limiter<K> {
     }
 }
 
-/// One client: of IPv6 the /64, which one client has as a whole.
-pub(super) fn client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let mut octets = v6.octets();
-            octets[8..].fill(0);
-            IpAddr::from(octets)
-        }
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,13 +82,5 @@ mod tests {
         assert!(!limiter.admit(BUCKETS_MAX));
         clock.advance(Duration::from_secs(1));
         assert!(limiter.admit(BUCKETS_MAX));
-    }
-
-    #[test]
-    fn one_ipv6_network_is_one_client() {
-        let client = |text: &str| client(text.parse().expect("an address"));
-        assert_eq!(client("2001:db8::1"), client("2001:db8::ffff"));
-        assert_ne!(client("2001:db8::1"), client("2001:db8:0:1::1"));
-        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
     }
 }

@@ -1,13 +1,10 @@
-//! Channel secrets, held open while the vault says that nothing in it has changed.
+//! The connections' secrets, held open while the vault says that nothing in it has changed.
 use crate::platforms::signature::{Signature, verify};
 use keys::{KeyError, Vault};
 use parking_lot::Mutex;
 use schemas::{clock::SharedClock, ids::ConnectionId, time::Millis};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
-
-/// The vault's word for LINE's channel secret.
-pub const CHANNEL_SECRET: &str = "channel_secret";
 
 /// How often the vault is asked whether anything in it has changed. It is a database: asking it at each of some thousand
 /// posts a second would cost more than all else. A disconnect or a rotation has to act within a second (`security.md`
@@ -57,9 +54,16 @@ impl Secrets {
         Self { vault, clock, seen: tokio::sync::Mutex::default(), held: Mutex::default() }
     }
 
-    /// True when one of the connection's active secrets made the signature.
-    pub async fn verify(&self, connection: ConnectionId, signature: &Signature, body: &[u8]) -> Result<bool, KeyError> {
-        let opened = self.open(connection).await?;
+    /// True when one of the connection's active secrets of a kind made the signature. A connection has secrets of one
+    /// kind.
+    pub async fn verify(
+        &self,
+        connection: ConnectionId,
+        kind: &str,
+        signature: &Signature,
+        body: &[u8],
+    ) -> Result<bool, KeyError> {
+        let opened = self.open(connection, kind).await?;
         let secrets: Vec<&[u8]> = opened.secrets.iter().map(|secret| secret.as_slice()).collect();
         Ok(verify(&secrets, signature, body))
     }
@@ -69,7 +73,7 @@ impl Secrets {
         self.held.lock().by_connection.remove(&connection);
     }
 
-    async fn open(&self, connection: ConnectionId) -> Result<Arc<Opened>, KeyError> {
+    async fn open(&self, connection: ConnectionId, kind: &str) -> Result<Arc<Opened>, KeyError> {
         let generation = self.generation().await?;
         let now = self.clock.now();
         let is_good = |opened: &Opened| opened.generation == generation && is_fresh(opened.at, now, KEPT);
@@ -80,7 +84,7 @@ impl Secrets {
         self.forget(connection);
         let secrets = self
             .vault
-            .use_active(connection, CHANNEL_SECRET, |secrets| {
+            .use_active(connection, kind, |secrets| {
                 secrets.iter().map(|secret| Zeroizing::new(secret.to_vec())).collect()
             })
             .await?;

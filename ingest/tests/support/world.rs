@@ -10,8 +10,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use event_log::{Batch, EventLog, LogError};
 use hmac::{Hmac, KeyInit, Mac};
 use ingest::{
-    FacebookSettings, Ingest, IngestOptions, IngestSettings, Secret, platforms::facebook::AppIds,
-    webhooks::CHANNEL_SECRET,
+    AppSettings, Ingest, IngestOptions, IngestSettings, Secret,
+    platforms::{facebook::AppIds, line::CHANNEL_SECRET},
 };
 use keys::{FileKms, Keyring, KeyringOptions, Vault, VaultOptions};
 use records::Appender;
@@ -139,11 +139,15 @@ impl World {
         registry.refresh().await.expect("refreshed");
         let log = Arc::new(MemoryLog::default());
         let mut settings = IngestSettings {
-            facebook: Some(FacebookSettings {
-                app_secrets: vec![Secret::new(APP_SECRET.to_vec()), Secret::new(b"next secret".to_vec())],
-                verify_tokens: vec![Secret::new(b"verify-me".to_vec())],
-                apps: AppIds { own: Some("987654321098765".into()), ..Default::default() },
-            }),
+            apps: [(
+                Platform::Facebook,
+                AppSettings {
+                    secrets: vec![Secret::new(APP_SECRET.to_vec()), Secret::new(b"next secret".to_vec())],
+                    verify_tokens: vec![Secret::new(b"verify-me".to_vec())],
+                },
+            )]
+            .into(),
+            facebook: AppIds { own: Some("987654321098765".into()), ..Default::default() },
             ..Default::default()
         };
         change(&mut settings);

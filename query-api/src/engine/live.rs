@@ -1,8 +1,10 @@
 //! What a subscriber holds.
-use super::{types::Change, view::Told};
+use super::{
+    types::Change,
+    view::{Heard, Listener},
+};
 use records::Position;
 use std::sync::Arc;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 /// What a subscriber is told.
 #[derive(Clone, Debug)]
@@ -16,14 +18,14 @@ pub enum Live {
 /// Live changes of a workspace, from [`Engine::subscribe`](super::Engine::subscribe) on. It does not hold the workspace's
 /// view: a view that is let go of must not pin files and log for somebody who does not read on.
 pub struct Subscription {
-    receiver: Receiver<Told>,
+    listener: Listener,
     start: Position,
     ended: bool,
 }
 
 impl Subscription {
-    pub(super) fn new(receiver: Receiver<Told>, start: Position) -> Self {
-        Self { receiver, start, ended: false }
+    pub(super) fn new(listener: Listener, start: Position) -> Self {
+        Self { listener, start, ended: false }
     }
 
     /// Everything below this position is not told; everything from it on is, once.
@@ -36,13 +38,13 @@ impl Subscription {
         if self.ended {
             return None;
         }
-        match self.receiver.recv().await {
-            Ok(told) => {
+        match self.listener.next().await {
+            Heard::Told(told) => {
                 let (position, change) = Arc::unwrap_or_clone(told);
                 Some(Live::Change(position, Box::new(change)))
             }
-            Err(RecvError::Lagged(_)) => Some(Live::Reset),
-            Err(RecvError::Closed) => {
+            Heard::Missed => Some(Live::Reset),
+            Heard::Ended => {
                 self.ended = true;
                 Some(Live::Reset)
             }

@@ -112,8 +112,8 @@ impl Engine {
         for _ in 0..TRIES {
             let view = self.view(ws).await?;
             // Closed since: the next one is fresh.
-            if let Some((receiver, start)) = view.subscribe().await {
-                return Ok(Subscription::new(receiver, start));
+            if let Some((listener, start)) = view.subscribe().await {
+                return Ok(Subscription::new(listener, start));
             }
         }
         Err(QueryError::Unavailable("the workspace is being loaded".into()))

@@ -246,8 +246,10 @@ pub struct Counts {
     pub by_platform: BTreeMap<&'static str, u64>,
     /// By connection.
     pub by_connection: BTreeMap<String, u64>,
-    /// By assignee; `none` counts nobody's.
+    /// By the member they are assigned to, members only.
     pub by_assignee: BTreeMap<String, u64>,
+    /// Assigned to nobody, which the filter `assignee=none` finds. A field of its own: a member may be called `none`.
+    pub unassigned: u64,
 }
 
 /// Up to when each source has been read; idle = now.

@@ -1,4 +1,5 @@
 //! How much rows weigh. A row may have a mebibyte, so that a number of rows alone bounds nothing.
+use super::types;
 use schemas::{columns::EventRow, event::Change};
 
 /// Bytes of rows that one answer, or one step of folding, holds at once; one row always fits.
@@ -20,6 +21,28 @@ pub(super) fn weight(row: &EventRow) -> usize {
         Change::Unsend => 0,
     });
     size_of::<EventRow>() + 128 + event.details.len() + message + author + contact + amends
+}
+
+/// About what a change takes that listeners are told.
+pub(super) fn of_change(change: &types::Change) -> usize {
+    let content = match change {
+        types::Change::MessageCreated(item) | types::Change::MessageAmended(item) => of_message(item),
+        types::Change::ConversationChanged(item) => {
+            let contact = item.contact.as_ref().and_then(|contact| contact.name.as_ref());
+            let names = [item.assignee.as_ref(), item.team.as_ref(), contact];
+            let names: usize = names.into_iter().flatten().map(String::len).sum();
+            let tags: usize = item.tags.iter().map(|tag| 24 + tag.len()).sum();
+            names + tags + item.last_message.as_ref().map_or(0, of_message)
+        }
+    };
+    size_of::<types::Change>() + content
+}
+
+fn of_message(item: &types::MessageItem) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let author = item.author.as_ref().map_or(0, |author| text(&author.member) + text(&author.name));
+    let attachments: usize = item.attachments.iter().map(|a| 64 + text(&a.url) + text(&a.media)).sum();
+    item.platform_message_id.len() + text(&item.text) + author + attachments
 }
 
 /// Bytes that are left.

@@ -5,7 +5,7 @@ use crate::{
 };
 use query_api::engine::types::{AssigneeFilter, ShownStatus};
 use schemas::{ids::LogEpoch, kind::Platform, log::Slot};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn ids(page: &Value) -> Vec<String> {
     let items = page["items"].as_array().expect("items");
@@ -75,6 +75,7 @@ async fn lists_have_the_contracts_fields() {
     assert_eq!(counts["total"], 7);
     assert_eq!(counts["by_status"]["open"], 7);
     assert!(counts["position"].is_string());
+    assert_eq!((&counts["unassigned"], &counts["by_assignee"]), (&json!(0), &json!({})));
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@ use super::{ColumnError, id, instant, number, read::Reader, text};
 use crate::{
     event::Raw,
     ids::{ConnectionId, EventId},
+    kind::{DeadLetterReason, Platform},
     log::Offset,
+    time::Millis,
 };
 use arrow::{
     array::{
@@ -40,6 +42,31 @@ pub struct DeadLetterRow {
     pub offset: Offset,
     /// What came, and why it could not be read.
     pub raw: Raw,
+}
+
+/// What is known of a stored dead letter without its content.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DeadLetterHead {
+    /// Its offset in its workspace's slot.
+    pub offset: Offset,
+    /// See [`Raw::id`].
+    pub id: EventId,
+    /// See [`Raw::connection`].
+    pub connection: Option<ConnectionId>,
+    /// See [`Raw::platform`].
+    pub platform: Platform,
+    /// See [`Raw::received_at`].
+    pub received_at: Millis,
+    /// See [`Raw::reason`].
+    pub reason: DeadLetterReason,
+    /// How many bytes the content has.
+    pub bytes: u64,
+}
+
+impl DeadLetterHead {
+    /// The columns that it stands in: whoever reads no others opens no content.
+    pub const COLUMNS: [&str; 7] =
+        ["event_id", "connection", "platform", "received_at", "reason", "log_offset", "bytes"];
 }
 
 /// Collects rows into columns.
@@ -93,29 +120,37 @@ impl DeadLetterColumns {
     }
 }
 
-/// The rows of a batch of table `dead_letters`.
+/// The rows of a batch of table `dead_letters`, content left aside.
 ///
 /// # Errors
 /// [`ColumnError`] for a missing column or a value outside its vocabulary.
-pub fn read_dead_letters(batch: &RecordBatch) -> Result<Vec<DeadLetterRow>, ColumnError> {
+pub fn read_dead_letter_heads(batch: &RecordBatch) -> Result<Vec<DeadLetterHead>, ColumnError> {
     let reader = Reader(batch);
     let (event_id, connection) = (reader.ids("event_id")?, reader.ids("connection")?);
     let (platform, reason) = (reader.texts("platform")?, reader.texts("reason")?);
     let (received_at, log_offset) = (reader.instants("received_at")?, reader.numbers("log_offset")?);
-    let raw = reader.binaries("raw")?;
+    let bytes = reader.numbers("bytes")?;
     (0..batch.num_rows())
         .map(|row| {
-            Ok(DeadLetterRow {
+            Ok(DeadLetterHead {
                 offset: Offset::from_i64(log_offset.get(row).ok_or(ColumnError("log_offset"))?),
-                raw: Raw {
-                    id: EventId(event_id.must(row)?),
-                    connection: connection.get(row).map(ConnectionId),
-                    platform: platform.must_word(row)?,
-                    received_at: received_at.get(row).ok_or(ColumnError("received_at"))?,
-                    reason: reason.must_word(row)?,
-                    bytes: raw.value(row).to_vec(),
-                },
+                id: EventId(event_id.must(row)?),
+                connection: connection.get(row).map(ConnectionId),
+                platform: platform.must_word(row)?,
+                received_at: received_at.get(row).ok_or(ColumnError("received_at"))?,
+                reason: reason.must_word(row)?,
+                bytes: bytes.get(row).and_then(|n| u64::try_from(n).ok()).ok_or(ColumnError("bytes"))?,
             })
         })
         .collect()
+}
+
+/// The rows of a batch of table `dead_letters`, each with its content.
+///
+/// # Errors
+/// As [`read_dead_letter_heads`].
+pub fn read_dead_letters(batch: &RecordBatch) -> Result<Vec<(DeadLetterHead, Vec<u8>)>, ColumnError> {
+    let raw = Reader(batch).binaries("raw")?;
+    let heads = read_dead_letter_heads(batch)?;
+    Ok(heads.into_iter().zip(raw.iter().map(|bytes| bytes.unwrap_or_default().to_vec())).collect())
 }

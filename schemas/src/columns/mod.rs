@@ -6,7 +6,9 @@ mod events;
 mod read;
 
 pub use conversations::{ConversationColumns, conversations_schema, read_conversations};
-pub use dead_letters::{DeadLetterColumns, DeadLetterRow, dead_letters_schema, read_dead_letters};
+pub use dead_letters::{
+    DeadLetterColumns, DeadLetterHead, DeadLetterRow, dead_letters_schema, read_dead_letter_heads, read_dead_letters,
+};
 pub use events::{EventColumns, EventRow, events_schema, read_events};
 
 use crate::partition::Table;

@@ -277,21 +277,24 @@ impl ConversationState {
     /// Folds the lifecycle again over all retained events of the conversation, in any order, from the mark of the
     /// oldest day that is not wholly before `cut`.
     pub fn refold<'a>(&mut self, cut: Millis, events: impl IntoIterator<Item = &'a Event>) {
+        self.refold_steps(cut, events.into_iter().map(Step::of).collect());
+    }
+
+    /// The same over what is left of the events when their content is let go.
+    pub fn refold_steps(&mut self, cut: Millis, mut steps: Vec<Step>) {
         self.expire_days(cut);
-        let mut events: Vec<&Event> = events.into_iter().collect();
-        events.sort_by_key(|e| e.order_key());
+        steps.sort_unstable_by_key(|step| step.key);
         let mut lifecycle = self.days.first().map(|d| d.before).unwrap_or_default();
         let first = self.days.first().map(|d| d.day);
         // The marks of the days: the machine before the first event of the day or a later one.
         let mut marks: BTreeMap<PartitionDay, Lifecycle> = BTreeMap::new();
-        for event in events {
-            let day = event.partition_day();
+        for Step { key, day, input } in steps {
             if first.is_some_and(|first| day < first) {
                 continue;
             }
             marks.entry(day).or_insert(lifecycle);
-            if let Some(input) = Input::of(event, snooze_end(event)) {
-                lifecycle.step(event.order_key(), input);
+            if let Some(input) = input {
+                lifecycle.step(key, input);
             }
         }
         for entry in &mut self.days {
@@ -345,6 +348,21 @@ impl LastMessage {
     /// Its id.
     pub fn id(&self) -> EventId {
         self.key.id
+    }
+}
+
+/// What the lifecycle needs of an event: a few bytes, whatever the event holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Step {
+    key: OrderKey,
+    day: PartitionDay,
+    input: Option<Input>,
+}
+
+impl Step {
+    /// Of an event.
+    pub fn of(event: &Event) -> Self {
+        Self { key: event.order_key(), day: event.partition_day(), input: Input::of(event, snooze_end(event)) }
     }
 }
 

@@ -51,8 +51,8 @@ impl Drop for Place {
     }
 }
 
-/// One client: of IPv6 the /64, which one client has as a whole.
-fn client(address: IpAddr) -> IpAddr {
+/// Whom an address stands for, where a client is granted so much: of IPv6 the /64, which one client has as a whole.
+pub fn client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let mut octets = v6.octets();
@@ -66,6 +66,14 @@ fn client(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_ipv6_network_is_one_client() {
+        let client = |text: &str| client(text.parse().unwrap());
+        assert_eq!(client("2001:db8::1"), client("2001:db8::ffff"));
+        assert_ne!(client("2001:db8::1"), client("2001:db8:0:1::1"));
+        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
+    }
 
     #[test]
     fn each_client_has_its_own_count_and_what_ends_makes_room() {

@@ -7,4 +7,5 @@ mod connection;
 mod linger;
 
 pub(crate) use accept::{Opened, Protocol, Welcome, run};
+pub use addresses::client;
 pub(crate) use linger::Socket;

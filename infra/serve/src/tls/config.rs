@@ -1,11 +1,12 @@
-//! TLS as all our servers and clients speak it: version 1.3, two suites, nothing sent early, no key written anywhere.
+//! TLS as all our servers and clients speak it: version 1.3, two suites, nothing sent early, no key written anywhere. One
+//! listener may be configured to take 1.2 as well, by a written exception.
 use super::identity::{Identity, certificates};
 use crate::ServeError;
 use rustls::{
-    ClientConfig, NoKeyLog, RootCertStore, ServerConfig,
+    ClientConfig, NoKeyLog, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::{CryptoProvider, ring},
     sign::SingleCertAndKey,
-    version::TLS13,
+    version::{TLS12, TLS13},
 };
 use std::{path::Path, sync::Arc};
 
@@ -24,10 +25,38 @@ pub(super) fn provider() -> CryptoProvider {
     }
 }
 
+/// The suites of 1.2 that an exception lets in: ephemeral keys and authenticated encryption, nothing else.
+fn provider_with_tls12() -> CryptoProvider {
+    let mut provider = provider();
+    provider.cipher_suites.extend([
+        ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        ring::cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        ring::cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        ring::cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    ]);
+    provider
+}
+
 /// The configuration of a listener that shows `identity`.
 pub fn server_config(identity: &Identity) -> Result<Arc<ServerConfig>, ServeError> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
-        .with_protocol_versions(&[&TLS13])?
+    server(identity, provider(), &[&TLS13])
+}
+
+/// The same for a listener that takes TLS 1.2 too, from clients that do not speak 1.3. It is for the webhooks of a
+/// platform that cannot do better, under an exception that an operator has written down.
+pub fn server_config_with_tls12(identity: &Identity) -> Result<Arc<ServerConfig>, ServeError> {
+    server(identity, provider_with_tls12(), &[&TLS13, &TLS12])
+}
+
+fn server(
+    identity: &Identity,
+    provider: CryptoProvider,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<Arc<ServerConfig>, ServeError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.0.clone())));
     config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];

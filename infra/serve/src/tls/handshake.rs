@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     http::{Opened, Protocol, Socket, Welcome},
-    metrics::{Failure, ListenerMetrics, OpenConnection},
+    metrics::{Accepted, Failure, ListenerMetrics, OpenConnection},
 };
 use rustls::ServerConfig;
 use std::{sync::Arc, time::Duration};
@@ -28,7 +28,7 @@ impl Welcome for Encrypted {
         match tokio::time::timeout(self.timeout, accept).await {
             Ok(Ok(mut io)) => {
                 io.get_mut().0.forget();
-                self.metrics.count_accepted();
+                self.metrics.count_accepted(Accepted::of(io.get_ref().1.protocol_version()));
                 // The protocol is agreed on in the handshake: to guess it from the first bytes would mean to wait for
                 // them without a limit.
                 let protocol = match io.get_ref().1.alpn_protocol() {

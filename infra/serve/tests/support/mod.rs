@@ -6,9 +6,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, body::Incoming, client::conn::http1, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prometheus_client::registry::Registry;
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::{ClientConfig, ServerConfig, pki_types::ServerName};
 use schemas::clock::SystemClock;
-use serve::{Limits, ListenerMetrics, TlsListener, tls};
+use serve::{
+    Limits, ListenerMetrics, ServeError, TlsListener,
+    tls::{self, Identity},
+};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{
@@ -36,11 +39,25 @@ pub struct Running {
 
 /// Starts a listener that gives up running requests after `deadline`.
 pub async fn start_until(router: Router, limits: Limits, deadline: Duration) -> Running {
+    start_as(router, limits, deadline, tls::server_config).await
+}
+
+/// A listener that takes TLS 1.2 too.
+pub async fn start_with_tls12(router: Router) -> Running {
+    start_as(router, Limits::default(), Duration::from_secs(60), tls::server_config_with_tls12).await
+}
+
+async fn start_as(
+    router: Router,
+    limits: Limits,
+    deadline: Duration,
+    config: fn(&Identity) -> Result<Arc<ServerConfig>, ServeError>,
+) -> Running {
     let tls_dir = tempfile::tempdir().unwrap();
     let dev = tls::development_identity(tls_dir.path(), &SystemClock).unwrap();
     let mut registry = Registry::default();
     let metrics = ListenerMetrics::new("api", &mut registry);
-    let config = tls::server_config(&dev.identity).unwrap();
+    let config = config(&dev.identity).unwrap();
     let any = "127.0.0.1:0".parse().unwrap();
     let listener = TlsListener::bind(any, config, limits, metrics.clone()).await.unwrap();
     let address = listener.local_addr();

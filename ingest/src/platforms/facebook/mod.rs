@@ -6,7 +6,7 @@ pub mod handshake;
 mod messages;
 mod signature;
 
-use super::{Body, Connector, Context, Element, Parsed, Part, read_or_keep};
+use super::{Body, Connector, Context, Element, Entrance, Parsed, Part, read_or_keep};
 use schemas::kind::{DeadLetterReason, Platform};
 
 /// The page of Facebook's own test posts (`facebook.md` §3.11).
@@ -57,6 +57,10 @@ impl Facebook {
 impl Connector for Facebook {
     fn platform(&self) -> Platform {
         Platform::Facebook
+    }
+
+    fn entrance(&self) -> Entrance {
+        Entrance::App { handshake: Some(handshake::answer) }
     }
 
     fn signature_header(&self) -> &'static str {

@@ -4,8 +4,11 @@ mod events;
 mod messages;
 mod signature;
 
-use super::{Body, Connector, Context, Element, Parsed, Part, read_or_keep};
+use super::{Body, Connector, Context, Element, Entrance, Parsed, Part, read_or_keep};
 use schemas::kind::{DeadLetterReason, Platform};
+
+/// The vault's word for the channel secret.
+pub const CHANNEL_SECRET: &str = "channel_secret";
 
 /// See the module's documentation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,6 +17,10 @@ pub struct Line;
 impl Connector for Line {
     fn platform(&self) -> Platform {
         Platform::Line
+    }
+
+    fn entrance(&self) -> Entrance {
+        Entrance::Connection { secret: CHANNEL_SECRET }
     }
 
     fn signature_header(&self) -> &'static str {

@@ -55,16 +55,16 @@ pub(crate) fn counts(inbox: &Inbox, wanted: Option<&Wanted<'_>>) -> Counts {
         *by_platform.entry(Platform::as_str(*platform)).or_default() += n;
         by_connection.insert(id.to_string(), *n);
     }
-    let agent = |at: usize| match at.checked_sub(NOBODY as usize + 1) {
-        Some(at) => names.agents.get(at).cloned().unwrap_or_default(),
-        None => "none".to_owned(),
-    };
+    // Nobody has the number before the first member's.
+    let (nobody, members) = sums.agents.split_at(NOBODY as usize + 1);
+    let members = names.agents.iter().zip(members).filter(|(_, n)| **n > 0);
     Counts {
         total: by.iter().sum(),
         unread: by[1] + by[3] + by[5],
         by_status: BTreeMap::from([("open", by[0] + by[1]), ("snoozed", by[2] + by[3]), ("closed", by[4] + by[5])]),
         by_platform,
         by_connection,
-        by_assignee: sums.agents.iter().enumerate().filter(|(_, n)| **n > 0).map(|(at, n)| (agent(at), *n)).collect(),
+        by_assignee: members.map(|(member, n)| (member.clone(), *n)).collect(),
+        unassigned: nobody.iter().sum(),
     }
 }

@@ -21,6 +21,8 @@ use schemas::{
 };
 
 const NOW: Millis = Millis(1000);
+/// One is called like the word for nobody.
+const AGENTS: [&str; 3] = ["alice", "none", "nowhere"];
 
 fn state(n: u16, seed: u32) -> ConversationState {
     let mut id = [0; 16];
@@ -44,7 +46,7 @@ fn state(n: u16, seed: u32) -> ConversationState {
     }
     if seed >> 6 & 1 == 1 {
         let key = OrderKey { at, seq: 0, id: EventId([0; 16]) };
-        state.assigned = Some(Assigned { key, agent: Some(format!("agent {}", seed >> 7 & 1)), team: None });
+        state.assigned = Some(Assigned { key, agent: Some(AGENTS[(seed >> 7 & 1) as usize].to_owned()), team: None });
     }
     state
 }
@@ -65,8 +67,10 @@ fn filters() -> impl Strategy<Value = InboxFilter> {
     let status = prop_oneof![Just(ShownStatus::Open), Just(ShownStatus::Snoozed), Just(ShownStatus::Closed)];
     let platform = prop_oneof![Just(Platform::Line), Just(Platform::Facebook), Just(Platform::Lazada)];
     let connection = (0u8..4).prop_map(|n| ConnectionId([n; 16]));
-    let assignee =
-        prop_oneof![Just(AssigneeFilter::Nobody), (0..3).prop_map(|n| AssigneeFilter::Agent(format!("agent {n}"))),];
+    let assignee = prop_oneof![
+        Just(AssigneeFilter::Nobody),
+        (0..3usize).prop_map(|n| AssigneeFilter::Agent(AGENTS[n].to_owned())),
+    ];
     (
         prop::option::weighted(0.3, status),
         prop::option::weighted(0.3, platform),
@@ -116,7 +120,15 @@ proptest! {
         prop_assert_eq!(counts.total, expected.len() as u64);
         prop_assert_eq!(counts.by_status.values().sum::<u64>(), counts.total);
         prop_assert_eq!(counts.by_connection.values().sum::<u64>(), counts.total);
-        prop_assert_eq!(counts.by_assignee.values().sum::<u64>(), counts.total);
+        let of = |agent: Option<&str>| {
+            let held = |s: &&ConversationState| s.assigned.as_ref().and_then(|a| a.agent.as_deref()) == agent;
+            model.values().filter(|s| takes(&filter, s)).filter(held).count() as u64
+        };
+        prop_assert_eq!(counts.unassigned, of(None));
+        for agent in AGENTS {
+            prop_assert_eq!(counts.by_assignee.get(agent).copied().unwrap_or_default(), of(Some(agent)), "{}", agent);
+        }
+        prop_assert_eq!(counts.by_assignee.values().sum::<u64>() + counts.unassigned, counts.total);
         let unread = model.values().filter(|s| takes(&filter, s) && s.unread(Millis(0)) > 0).count();
         prop_assert_eq!(counts.unread, unread as u64);
         let Some(wanted) = wanted else { return Ok(()) };

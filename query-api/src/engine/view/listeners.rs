@@ -1,90 +1,142 @@
-//! Who listens to a view's changes. The channel takes memory for all that it may hold when it is made, so there is one
-//! only while somebody listens.
-use crate::engine::types::Change;
+//! Who listens to a view's changes. Each listener has a queue of its own, bounded in number and in bytes: who reads too
+//! slowly loses the queue and is told so, and neither memory nor the other listeners pay for it.
+use crate::engine::{types::Change, weight};
+use parking_lot::Mutex;
 use records::Position;
-use std::sync::Arc;
-use tokio::sync::broadcast::{self, Receiver, Sender};
+use std::{collections::VecDeque, sync::Arc};
+use tokio::sync::Notify;
 
-/// Changes that a subscriber may be behind before it is told to begin again.
+/// Changes that a listener may be behind before it is told to begin again.
 const CHANGES: usize = 1024;
+/// Bytes that they may have together; one change always fits. Listeners share the changes themselves, so that those who
+/// are behind by the same take it once.
+const BYTES: usize = weight::TOGETHER;
 
 /// One change, the same for all who listen.
 pub(crate) type Told = Arc<(Position, Change)>;
 
+/// What a listener hears.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// A change.
+    Told(Told),
+    /// Changes were missed.
+    Missed,
+    /// Nothing more will come from here.
+    Ended,
+}
+
+#[derive(Default)]
+struct Queue {
+    told: VecDeque<(usize, Told)>,
+    bytes: usize,
+    missed: bool,
+    ended: bool,
+}
+
+#[derive(Default)]
+struct Ear {
+    queue: Mutex<Queue>,
+    wake: Notify,
+}
+
+/// One listener's side. Dropping it ends its queue.
+pub(crate) struct Listener(Arc<Ear>);
+
 /// See the module's documentation.
 #[derive(Default)]
 pub(super) struct Listeners {
-    sender: Option<Sender<Told>>,
+    ears: Vec<Arc<Ear>>,
     closed: bool,
+}
+
+impl Listener {
+    /// The next that is heard. A caller that stops waiting misses nothing.
+    pub async fn next(&mut self) -> Heard {
+        loop {
+            if let Some(heard) = self.0.queue.lock().take() {
+                return heard;
+            }
+            // Woken before this line, it returns at once.
+            self.0.wake.notified().await;
+        }
+    }
+}
+
+impl Queue {
+    fn take(&mut self) -> Option<Heard> {
+        if std::mem::take(&mut self.missed) {
+            return Some(Heard::Missed);
+        }
+        match self.told.pop_front() {
+            Some((bytes, told)) => {
+                self.bytes -= bytes;
+                Some(Heard::Told(told))
+            }
+            None => self.ended.then_some(Heard::Ended),
+        }
+    }
+
+    fn put(&mut self, bytes: usize, told: &Told) {
+        let fits = self.told.is_empty() || (self.told.len() < CHANGES && self.bytes + bytes <= BYTES);
+        if !fits {
+            // What is left of it would be of no use: there is a gap now. The next change is after the gap.
+            *self = Self { missed: true, ..Self::default() };
+        }
+        self.told.push_back((bytes, told.clone()));
+        self.bytes += bytes;
+    }
 }
 
 impl Listeners {
     /// One more listener; `None` once closed.
-    pub fn subscribe(&mut self) -> Option<Receiver<Told>> {
+    pub fn subscribe(&mut self) -> Option<Listener> {
         if self.closed {
             return None;
         }
-        match &self.sender {
-            Some(sender) => Some(sender.subscribe()),
-            None => {
-                let (sender, receiver) = broadcast::channel(CHANGES);
-                self.sender = Some(sender);
-                Some(receiver)
-            }
-        }
+        let ear = Arc::new(Ear::default());
+        self.ears.push(ear.clone());
+        Some(Listener(ear))
     }
 
-    /// True when somebody listens; the channel of those who have left goes.
+    /// True when somebody listens; the queues of those who have left go.
     pub fn any(&mut self) -> bool {
-        self.sender.take_if(|sender| sender.receiver_count() == 0);
-        self.sender.is_some()
+        self.ears.retain(|ear| Arc::strong_count(ear) > 1);
+        !self.ears.is_empty()
     }
 
     /// Tells everybody.
     pub fn publish(&self, change: (Position, Change)) {
-        if let Some(sender) = &self.sender {
-            // An error means that the last listener has just left.
-            let _ = sender.send(Arc::new(change));
+        let bytes = weight::of_change(&change.1);
+        let told = Arc::new(change);
+        for ear in &self.ears {
+            ear.queue.lock().put(bytes, &told);
+            ear.wake.notify_one();
         }
     }
 
-    /// Lets everybody know that changes were missed: their channel ends, and who subscribes from now on has a new one.
+    /// Lets everybody know that changes were missed: their queues end, and who subscribes from now on has a new one.
     pub fn renew(&mut self) {
-        self.sender = None;
+        for ear in self.ears.drain(..) {
+            ear.queue.lock().ended = true;
+            ear.wake.notify_one();
+        }
     }
 
-    /// Ends all channels for good.
+    /// Ends all queues for good.
     pub fn close(&mut self) {
         self.closed = true;
-        self.sender = None;
+        self.renew();
+    }
+}
+
+impl Drop for Listeners {
+    /// A view that is let go of leaves nobody waiting.
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::sync::broadcast::error::TryRecvError;
-
-    #[test]
-    fn a_channel_lives_as_long_as_somebody_listens() {
-        let mut listeners = Listeners::default();
-        assert!(!listeners.any());
-        let first = listeners.subscribe();
-        assert!(first.is_some() && listeners.any());
-        drop(first);
-        assert!(!listeners.any() && listeners.sender.is_none());
-    }
-
-    #[test]
-    fn renewing_ends_the_old_channel_and_closing_all() {
-        let mut listeners = Listeners::default();
-        let mut old = listeners.subscribe().expect("open");
-        listeners.renew();
-        assert_eq!(old.try_recv().err(), Some(TryRecvError::Closed));
-        let mut new = listeners.subscribe().expect("open");
-        assert_eq!(new.try_recv().err(), Some(TryRecvError::Empty));
-        listeners.close();
-        assert_eq!(new.try_recv().err(), Some(TryRecvError::Closed));
-        assert!(listeners.subscribe().is_none());
-    }
-}
+#[path = "listeners_tests.rs"]
+mod tests;

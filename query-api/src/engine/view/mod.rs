@@ -8,7 +8,7 @@ mod refold;
 mod rows;
 mod tail;
 
-pub(super) use listeners::Told;
+pub(super) use listeners::{Heard, Listener};
 pub(super) use rows::Direction;
 
 use super::{
@@ -36,7 +36,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 use tail::TailIndex;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 use warehouse::{
     catalog::{DataFile, Snapshot},
     duplicates::Seen,
@@ -129,7 +129,7 @@ impl View {
     }
 
     /// Subscribes; with the place after which changes are told. `None` once the view was closed.
-    pub async fn subscribe(&self) -> Option<(broadcast::Receiver<Told>, Position)> {
+    pub async fn subscribe(&self) -> Option<(Listener, Position)> {
         // Nobody folds meanwhile, so that nothing is told twice or not at all.
         let _folding = self.folding.lock().await;
         Some((self.listeners.lock().subscribe()?, self.position(self.next())))

@@ -1,15 +1,21 @@
 //! Lifecycles that an event came late for: folded again over the conversation's retained events.
 use super::View;
-use crate::engine::fault::Fault;
+use crate::engine::{fault::Fault, weight};
+use futures::TryStreamExt;
 use schemas::{
-    columns::EventRow, conversation::ConversationState, event::Event, ids::ConversationId, log::Offset,
+    columns::{EventRow, read_events},
+    conversation::{ConversationState, Step},
+    ids::ConversationId,
+    log::Offset,
     partition::PartitionDay,
 };
 use std::collections::{BTreeSet, HashMap};
 use warehouse::file::ScanFilter;
 
-/// Conversations that are looked up in the files together.
+/// Conversations that are looked up in the files together …
 const TOGETHER: usize = 256;
+/// … and their messages, one conversation always. A [`Step`] is held of each, and of each other event between them.
+const MESSAGES: u64 = 100_000;
 
 impl View {
     /// Folds the stale ones of these states again; `rows` are events that neither files nor the tail's index hold yet.
@@ -18,31 +24,31 @@ impl View {
         states: &mut HashMap<ConversationId, ConversationState>,
         rows: &[EventRow],
     ) -> Result<(), Fault> {
-        let stale: Vec<ConversationId> = states.values().filter(|s| s.stale).map(|s| s.conversation).collect();
+        let stale = |s: &&ConversationState| s.stale;
+        let stale: Vec<_> = states.values().filter(stale).map(|s| (s.conversation, messages(s))).collect();
         let (_, cut) = self.now_and_cut();
-        for stale in stale.chunks(TOGETHER) {
-            let history = self.history(stale, states).await?;
-            let mut by_conversation: HashMap<ConversationId, Vec<&Event>> = HashMap::new();
-            for event in history.iter().chain(rows).map(|row| &row.event) {
-                if let Some(id) = event.conversation {
-                    by_conversation.entry(id).or_default().push(event);
-                }
-            }
-            for id in stale {
-                if let Some(state) = states.get_mut(id) {
-                    state.refold(cut, by_conversation.remove(id).unwrap_or_default());
+        for stale in groups(&stale) {
+            let ids: Vec<ConversationId> = stale.iter().map(|(id, _)| *id).collect();
+            let mut steps = Steps::default();
+            self.history(&ids, states, &mut steps).await?;
+            steps.add(rows, |id| ids.contains(&id));
+            for id in ids {
+                if let Some(state) = states.get_mut(&id) {
+                    state.refold_steps(cut, steps.0.remove(&id).unwrap_or_default());
                 }
             }
         }
         Ok(())
     }
 
-    /// All events of some conversations that are known so far.
+    /// All events of some conversations that are known so far. Their content is let go batch by batch: a history may
+    /// have any size.
     async fn history(
         &self,
         ids: &[ConversationId],
         states: &HashMap<ConversationId, ConversationState>,
-    ) -> Result<Vec<EventRow>, Fault> {
+        steps: &mut Steps,
+    ) -> Result<(), Fault> {
         let days: BTreeSet<PartitionDay> =
             ids.iter().filter_map(|id| states.get(id)).flat_map(|s| s.days.iter().map(|d| d.day)).collect();
         let (pinned, mut offsets) = {
@@ -54,9 +60,71 @@ impl View {
         };
         offsets.sort_unstable();
         let files = pinned.events_of(|day| days.contains(&day));
-        let filter = ScanFilter { conversations: ids.to_vec(), ..ScanFilter::default() };
-        let mut rows = self.context.rows(self.workspace, &files, &filter).await?;
-        rows.extend(self.open(&offsets).await?);
-        Ok(rows)
+        if !files.is_empty() {
+            let filter = ScanFilter { conversations: ids.to_vec(), ..ScanFilter::default() };
+            let mut stream = self.context.files.scan(self.workspace, &files, &filter, None).await?;
+            while let Some(batch) = stream.try_next().await? {
+                steps.add(&read_events(&batch)?, |_| true);
+            }
+        }
+        let mut offsets = offsets.as_slice();
+        while !offsets.is_empty() {
+            let (now, later) = offsets.split_at(self.slot.fitting(self.workspace, offsets, weight::TOGETHER).max(1));
+            steps.add(&self.open(now).await?, |_| true);
+            offsets = later;
+        }
+        Ok(())
+    }
+}
+
+/// What histories come down to.
+#[derive(Default)]
+struct Steps(HashMap<ConversationId, Vec<Step>>);
+
+impl Steps {
+    fn add(&mut self, rows: &[EventRow], wanted: impl Fn(ConversationId) -> bool) {
+        for event in rows.iter().map(|row| &row.event) {
+            if let Some(id) = event.conversation.filter(|id| wanted(*id)) {
+                self.0.entry(id).or_default().push(Step::of(event));
+            }
+        }
+    }
+}
+
+fn messages(state: &ConversationState) -> u64 {
+    state.days.iter().map(|day| u64::from(day.messages)).sum()
+}
+
+/// Cuts conversations, each with its number of messages, into groups that are read together.
+fn groups(mut stale: &[(ConversationId, u64)]) -> impl Iterator<Item = &[(ConversationId, u64)]> {
+    std::iter::from_fn(move || {
+        let mut sum = 0;
+        let fits = |(_, messages): &&(ConversationId, u64)| {
+            sum += messages;
+            sum <= MESSAGES
+        };
+        let fitting = stale.iter().take(TOGETHER).take_while(fits).count().max(1);
+        let (group, rest) = stale.split_at_checked(fitting)?;
+        stale = rest;
+        Some(group)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_have_a_bounded_number_of_messages_and_leave_nobody_out() {
+        let id = |n: u16| ConversationId([n.to_be_bytes()[0]; 16]);
+        let sizes = |messages: &[u64]| {
+            let stale: Vec<_> = messages.iter().zip(0..).map(|(n, at)| (id(at), *n)).collect();
+            groups(&stale).map(<[_]>::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&[]), [0; 0]);
+        assert_eq!(sizes(&[MESSAGES * 5]), [1]);
+        assert_eq!(sizes(&[1, MESSAGES * 5, 1, 1]), [1, 1, 2]);
+        assert_eq!(sizes(&[MESSAGES / 2; 5]), [2, 2, 1]);
+        assert_eq!(sizes(&[1; 600]), [256, 256, 88]);
     }
 }
