@@ -45,18 +45,18 @@ impl View {
     ) -> Result<Vec<EventRow>, Fault> {
         let days: BTreeSet<PartitionDay> =
             ids.iter().filter_map(|id| states.get(id)).flat_map(|s| s.days.iter().map(|d| d.day)).collect();
-        let (pinned, mut offsets) = {
+        let (pinned, mut offsets, authors) = {
             let state = self.state.read();
             let of =
                 |id: &ConversationId| state.tail.of_conversation(*id).map(|(offset, _)| offset).collect::<Vec<_>>();
             let offsets: Vec<Offset> = ids.iter().flat_map(of).collect();
-            (state.pinned.clone(), offsets)
+            (state.pinned.clone(), offsets, state.tail.authors())
         };
         offsets.sort_unstable();
         let files = pinned.events_of(|day| days.contains(&day));
         let filter = ScanFilter { conversations: ids.to_vec(), ..ScanFilter::default() };
         let mut rows = self.context.rows(self.workspace, &files, &filter).await?;
-        rows.extend(self.open(&offsets).await?);
+        rows.extend(self.open(&offsets, &authors).await?);
         Ok(rows)
     }
 }
