@@ -25,7 +25,7 @@ impl Percentiles {
     }
 
     fn json(of: Option<Self>) -> Value {
-        of.map_or(Value::Null, |of| json!({ "p50": of.p50, "p99": of.p99 }))
+        json!({ "p50": of.map(|of| of.p50), "p99": of.map(|of| of.p99) })
     }
 }
 
@@ -184,6 +184,7 @@ mod tests {
         assert_eq!(Percentiles::of(&mut samples), Some(Percentiles { p50: 50.0, p99: 99.0 }));
         assert_eq!(Percentiles::of(&mut [3.0]), Some(Percentiles { p50: 3.0, p99: 3.0 }));
         assert_eq!(Percentiles::of(&mut []), None);
+        assert_eq!(Percentiles::json(None), json!({ "p50": null, "p99": null }));
     }
 
     #[test]
