@@ -3,9 +3,9 @@
 use crate::{
     columns::EventRow,
     conversation::LastMessage,
-    event::{Author, Change, Event, OrderKey},
-    ids::EventId,
-    kind::AuthorKind,
+    event::{Amends, Author, Change, Event, OrderKey},
+    ids::{ConversationId, EventId},
+    kind::{AuthorKind, Kind},
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,41 @@ impl NewestEdit {
     fn rank(&self) -> (Option<i64>, Option<Millis>, Option<EventId>) {
         (Some(self.order), Some(self.key.at), Some(self.key.id))
     }
+}
+
+impl EventId {
+    /// The id of the author amendment of this message. There is one for each message, so that a copy that comes again
+    /// makes the same one.
+    pub fn of_author_amendment(self) -> Self {
+        // Ids are pseudorandom: turned over by a constant they are others, each its own.
+        const TURN: [u8; 16] = *b"author amendment";
+        Self(std::array::from_fn(|at| self.0[at] ^ TURN[at]))
+    }
+}
+
+/// The author amendment that a later copy of a message leaves: the member whom the copy names, and nothing of its
+/// content. It lies at the message's own time `at` and in its `conversation`, so that it lives exactly as long.
+/// `None` when the copy names nobody.
+pub fn of_author(copy: &Event, at: Millis, conversation: Option<ConversationId>) -> Option<Event> {
+    let author = copy.author.as_ref().filter(|_| copy.is_human_reply())?;
+    let member = author.member.clone()?;
+    Some(Event {
+        id: copy.id.of_author_amendment(),
+        kind: Kind::AuthorAmendment,
+        source: copy.source,
+        connection: copy.connection,
+        platform: copy.platform,
+        conversation,
+        contact: None,
+        author: Some(Author { kind: AuthorKind::Agent, member: None, contact: None, name: None }),
+        event_at: at,
+        claimed_at: None,
+        received_at: copy.received_at,
+        seq: 0,
+        message: None,
+        amends: Some(Amends { message: copy.id, change: Change::Author { member } }),
+        details: "{}".into(),
+    })
 }
 
 /// All that is known to have changed in one message.

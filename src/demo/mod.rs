@@ -79,7 +79,8 @@ pub async fn run(
 struct Act {
     report: Report,
     stage: Stage,
-    inbox: Vec<Value>,
+    /// The number of a shop, and the first page of its inbox.
+    inbox: (usize, Vec<Value>),
 }
 
 async fn act(node: &Node, cast: &Cast, options: &cli::Demo, began: Instant) -> Result<Act, CommandError> {
@@ -108,10 +109,14 @@ async fn act(node: &Node, cast: &Cast, options: &cli::Demo, began: Instant) -> R
     progress.set_message("reading everything back");
     let read = readback::read(&api, &stage).await.map_err(CommandError::failed)?;
     let dead = readback::dead_letters(desk, &stage, &known).await.map_err(CommandError::failed)?;
-    let inbox = match stage.places.first() {
-        Some(place) => readback::first_page(&api, place).await.map_err(CommandError::failed)?,
-        None => Vec::new(),
-    };
+    // Of the first shop that has one: few events leave some without.
+    let mut inbox = (0, Vec::new());
+    for (shop, place) in stage.places.iter().enumerate().take(if read.conversations > 0 { usize::MAX } else { 1 }) {
+        inbox = (shop, readback::first_page(&api, place).await.map_err(CommandError::failed)?);
+        if !inbox.1.is_empty() {
+            break;
+        }
+    }
     progress.finish_and_clear();
 
     let wanted = &played.expectation;
@@ -153,8 +158,9 @@ fn progress(events: u64) -> ProgressBar {
 /// Prints result and inbox; with `--json` they are words, and the object comes last.
 fn show(act: &Act, cast: &Cast, node: &Node, options: &cli::Demo, json: bool) -> Result<(), CommandError> {
     let mut text = act.report.table();
-    if let Some(shop) = cast.shops.first() {
-        text += &format!("\n\nInbox of {}\n{}", shop.name, report::inbox(&act.inbox, shop.time_zone));
+    let (number, inbox) = &act.inbox;
+    if let Some(shop) = cast.shops.get(*number) {
+        text += &format!("\n\nInbox of {}\n{}", shop.name, report::inbox(inbox, shop.time_zone));
     }
     if !json {
         return Ok(output::line(&text)?);

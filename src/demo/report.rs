@@ -25,7 +25,7 @@ impl Percentiles {
     }
 
     fn json(of: Option<Self>) -> Value {
-        of.map_or(Value::Null, |of| json!({ "p50": of.p50, "p99": of.p99 }))
+        json!({ "p50": of.map(|of| of.p50), "p99": of.map(|of| of.p99) })
     }
 }
 
@@ -96,7 +96,6 @@ impl Report {
         let both = |of: Option<Percentiles>| {
             of.map_or_else(|| "not measured".into(), |of| format!("{} ms / {} ms", of.p50, of.p99))
         };
-        let mebibytes = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
         let rate = self.sent as f64 / self.play_s.max(0.001);
         let rows = [
             ("sent, copies included", format!("{} in {:.1} s ({rate:.0}/s)", self.sent, self.play_s)),
@@ -109,10 +108,10 @@ impl Report {
             ("doubled", self.verdict.doubled.to_string()),
             ("webhook answer p50 / p99", both(self.webhook)),
             ("accepted → visible p50 / p99", both(self.freshness)),
-            ("data files", format!("{} ({})", self.files, mebibytes(self.bytes))),
+            ("data files", format!("{} ({})", self.files, size(self.bytes))),
             ("conversations", self.conversations.to_string()),
             ("median first response", self.first_response_ms.map_or_else(|| "none".into(), duration)),
-            ("most memory", mebibytes(self.peak_rss)),
+            ("most memory", size(self.peak_rss)),
         ];
         let mut table = output::table(&["what", "result"]);
         for (name, value) in rows {
@@ -120,6 +119,12 @@ impl Report {
         }
         table.to_string()
     }
+}
+
+/// Bytes for people.
+fn size(bytes: u64) -> String {
+    let (unit, name) = if bytes < 1 << 20 { (1 << 10, "KiB") } else { (1 << 20, "MiB") };
+    format!("{:.1} {name}", bytes as f64 / f64::from(unit))
 }
 
 /// Milliseconds for people.
@@ -184,6 +189,7 @@ mod tests {
         assert_eq!(Percentiles::of(&mut samples), Some(Percentiles { p50: 50.0, p99: 99.0 }));
         assert_eq!(Percentiles::of(&mut [3.0]), Some(Percentiles { p50: 3.0, p99: 3.0 }));
         assert_eq!(Percentiles::of(&mut []), None);
+        assert_eq!(Percentiles::json(None), json!({ "p50": null, "p99": null }));
     }
 
     #[test]
@@ -195,5 +201,6 @@ mod tests {
         assert_eq!(words(&Value::Null), "");
         assert_eq!(local("2026-11-22T08:15:30.123Z", "Asia/Bangkok"), "2026-11-22 15:15");
         assert_eq!(duration(90_000.0), "1 min 30 s");
+        assert_eq!((size(45_932), size(3 << 20)), ("44.9 KiB".into(), "3.0 MiB".into()));
     }
 }

@@ -1,5 +1,5 @@
 //! Sets the scene by the operator's own commands: workspaces, connections, keys.
-use super::traffic::Cast;
+use super::traffic::{Cast, cast::Shop};
 use crate::{
     commands,
     control::{Collected, Command, CommandError, SecretBytes},
@@ -50,6 +50,17 @@ impl Stage {
     /// # Errors
     /// See [`CommandError`]; as when the directory already has these pages.
     pub async fn set(desk: &Desk, cast: &Cast) -> Result<Self, CommandError> {
+        // Asked before anything is made: a scene that is refused leaves nothing behind.
+        desk.registry.refresh().await?;
+        let view = desk.registry.view();
+        let taken = |shop: &&Shop| {
+            view.connections.values().any(|c| c.active && c.external_id.as_deref() == Some(shop.page.as_str()))
+        };
+        if let Some(shop) = cast.shops.iter().find(taken) {
+            let why = format!("page {} is connected here already", shop.page);
+            return Err(CommandError::failed(format!("{why}; play another --seed, or in another --data-dir")));
+        }
+        drop(view);
         let mut stage = Self { places: Vec::new(), accounts: HashMap::new() };
         for (number, shop) in cast.shops.iter().enumerate() {
             let add = Command::WorkspaceAdd {
@@ -73,10 +84,7 @@ impl Stage {
                 external_id: shop.page.clone(),
                 secret: None,
             };
-            let facebook = command(desk, facebook).await.map_err(|error| {
-                CommandError::failed(format!("{error}; play another --seed, or in another --data-dir"))
-            })?;
-            let facebook = facebook.0;
+            let facebook = command(desk, facebook).await?.0;
             for (answer, is_line) in [(&line, true), (&facebook, false)] {
                 let id = text(answer, "connection")?.parse().map_err(CommandError::failed)?;
                 stage.accounts.insert(id, (number, is_line));

@@ -4,7 +4,7 @@ use crate::harness::{
     compare::settle,
     line,
     metrics::Totals,
-    now, rfc3339,
+    now, rfc3339, wait_until,
     world::{Workspace, World},
 };
 use serde_json::{Value, json};
@@ -103,4 +103,56 @@ fn an_import_without_a_running_node_takes_the_lock_itself() {
     assert_ne!(wrong.code, Some(0));
     let no_file = world.run(&["import", "--workspace", &shop.id, "/nowhere/at/all.ndjson", "--json"]);
     assert_ne!(no_file.code, Some(0));
+}
+
+#[test]
+fn an_import_says_who_wrote_what_an_echo_brought() {
+    let mut world = World::start(&[("land.max_age", "100ms"), ("jobs.derive_interval", "200ms")]);
+    let shop = world.workspace("Shop");
+    let page = world.page(&shop, "Page");
+    let (own, at) = (json!(page.connection), now() - 3 * 86_400_000);
+    let line = |id: &str, at: i64| {
+        let line = json!({"id": id, "kind": "message", "connection": own, "conversation": "7", "event_at": rfc3339(at),
+            "author": {"kind": "agent", "member": "alice"}, "text": "as the old inbox wrote it"});
+        line.to_string()
+    };
+    // Before the echo (by a clock half an hour off), and after it (a day off); each twice, once across a crash.
+    assert_eq!(import(&world, &shop, &[line("m_2", at + 2000)]).code, Some(0));
+    let echoes = [
+        page.text("m_0", "7", "hello", at),
+        page.echo("m_1", "7", "as it was sent", None, at + 1000),
+        page.echo("m_2", "7", "as it was sent", None, at + 2000 + 1_800_000),
+    ];
+    page.send(world.endpoints(), &echoes);
+    let before = world.api(&shop);
+    assert_eq!(import(&world, &shop, &[line("m_1", at - 86_400_000)]).code, Some(0));
+    let check = |world: &World| {
+        let api = world.api(&shop);
+        let (one, two) = (api.find("m_1"), api.find("m_2"));
+        assert_eq!((one.len(), two.len()), (1, 1));
+        assert_eq!((&one[0]["text"], &two[0]["text"]), (&"as it was sent".into(), &"as the old inbox wrote it".into()));
+        for message in [&one[0], &two[0]] {
+            assert_eq!(message["author"]["kind"], "agent");
+            assert_eq!(message["author"]["member"], "alice");
+        }
+        let events = api.events();
+        let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap_or_default()).collect();
+        assert_eq!(kinds, ["message", "message", "message", "author_amendment"]);
+        assert_eq!((&events[3]["body"]["message"], &events[3]["body"]["member"]), (&one[0]["id"], &"alice".into()));
+        let conversations = api.conversations();
+        assert_eq!((conversations.len(), &conversations[0]["message_count"]), (1, &3.into()));
+    };
+    wait_until("the name", || before.find("m_1").first().is_some_and(|m| m["author"]["member"] == "alice"));
+    check(&world);
+    settle(&mut world);
+    check(&world);
+    world.node.kill9();
+    world.node.start();
+    assert_eq!(import(&world, &shop, &[line("m_1", at - 86_400_000), line("m_2", at + 2000)]).code, Some(0));
+    page.send(world.endpoints(), &echoes);
+    settle(&mut world);
+    check(&world);
+    let totals = Totals::read(world.endpoints());
+    assert_eq!((totals.accepted, totals.committed, totals.duplicates), (10, 3, 7), "{totals:?}");
+    assert!(totals.add_up(), "{totals:?}");
 }

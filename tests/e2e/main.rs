@@ -21,6 +21,7 @@ mod crash_load;
 mod crash_locked;
 mod crash_points;
 mod dead_letters;
+mod demo;
 mod duplicates;
 mod hostile;
 mod hostile_inputs;

@@ -5,11 +5,12 @@ mod support;
 
 use proptest::prelude::*;
 use schemas::{
-    amendment::Amendments,
+    amendment::{Amendments, of_author},
+    columns::EventRow,
     conversation::ConversationState,
     event::Event,
     ids::{ConversationId, EventId},
-    kind::{AuthorKind, Kind},
+    kind::{AuthorKind, Kind, Source},
     partition::{RetentionClass, cut, day_is_expired},
     time::Millis,
 };
@@ -17,7 +18,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     time::Duration,
 };
-use support::{CONNECTION, House, at, edit, event, message, unsend};
+use support::{CONNECTION, House, at, day_of, edit, event, message, unsend};
 use transform::TransformHandle;
 use warehouse::{catalog::Outcome, registry::Workspace};
 
@@ -26,12 +27,29 @@ const RETENTION_DAYS: u16 = 3;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Message { conversation: u8, back: u32, author: AuthorKind },
-    Action { conversation: u8, back: u32, kind: Kind },
+    Message {
+        conversation: u8,
+        back: u32,
+        author: AuthorKind,
+        member: bool,
+    },
+    Action {
+        conversation: u8,
+        back: u32,
+        kind: Kind,
+    },
     Again(prop::sample::Index),
+    /// A copy by another clock that names the member who wrote it.
+    Named {
+        of: prop::sample::Index,
+        shift: i32,
+        import: bool,
+    },
     Edit(prop::sample::Index, i64),
     Unsend(prop::sample::Index),
-    UnsendBefore { conversation: u8 },
+    UnsendBefore {
+        conversation: u8,
+    },
     Land,
     Derive,
     Compact(bool),
@@ -42,12 +60,13 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let author = prop_oneof![3 => Just(AuthorKind::Customer), 2 => Just(AuthorKind::Agent), 1 => Just(AuthorKind::Bot)];
+    let author = prop_oneof![3 => Just(AuthorKind::Customer), 2 => Just(AuthorKind::Agent), 2 => Just(AuthorKind::AgentExternal), 1 => Just(AuthorKind::Bot)];
     let kind = prop_oneof![Just(Kind::Close), Just(Kind::Reopen), Just(Kind::Snooze), Just(Kind::Follow)];
     prop_oneof![
-        8 => (0..4u8, 0..90_000u32, author).prop_map(|(conversation, back, author)| Step::Message { conversation, back, author }),
+        8 => (0..4u8, 0..90_000u32, author, prop::bool::weighted(0.2)).prop_map(|(conversation, back, author, member)| Step::Message { conversation, back, author, member }),
         2 => (0..4u8, 0..90_000u32, kind).prop_map(|(conversation, back, kind)| Step::Action { conversation, back, kind }),
         3 => any::<prop::sample::Index>().prop_map(Step::Again),
+        3 => (any::<prop::sample::Index>(), -3600..=3600i32, any::<bool>()).prop_map(|(of, shift, import)| Step::Named { of, shift, import }),
         1 => (any::<prop::sample::Index>(), 0..5i64).prop_map(|(i, order)| Step::Edit(i, order)),
         1 => any::<prop::sample::Index>().prop_map(Step::Unsend),
         1 => (0..4u8).prop_map(|conversation| Step::UnsendBefore { conversation }),
@@ -79,11 +98,24 @@ impl Model {
     }
 }
 
+fn name(event: &mut Event, member: &str) {
+    if let Some(author) = &mut event.author {
+        (author.kind, author.member) = (AuthorKind::Agent, Some(member.into()));
+    }
+}
+
 async fn append(house: &House, workspace: &Workspace, model: &mut Model, event: Event) {
     house.append(workspace, std::slice::from_ref(&event)).await;
     model.appended += 1;
     // A copy that comes when the first is expired is dropped as too old, or, within the reader's grace, a copy still.
-    model.retained.entry(event.id).or_insert_with(|| event.clone());
+    if let Some(first) = model.retained.get(&event.id) {
+        let unnamed = first.is_human_reply() && first.author.as_ref().is_some_and(|a| a.member.is_none());
+        if let Some(amendment) = of_author(&event, first.event_at, first.conversation).filter(|_| unnamed) {
+            model.retained.entry(amendment.id).or_insert(amendment);
+        }
+    } else {
+        model.retained.insert(event.id, event.clone());
+    }
     model.sent.push(event);
 }
 
@@ -113,10 +145,13 @@ async fn apply(
     let pick =
         |model: &Model, index: &prop::sample::Index| (!model.sent.is_empty()).then(|| index.get(&model.sent).clone());
     match step {
-        Step::Message { conversation, back, author } => {
+        Step::Message { conversation, back, author, member } => {
             let when = now - Duration::from_secs(u64::from(back));
             let mut new = event(model.id(), conversation, when, Kind::Message, author);
             new.received_at = now;
+            if member && author == AuthorKind::Agent {
+                name(&mut new, "ann");
+            }
             append(house, workspace, model, new).await;
         }
         Step::Action { conversation, back, kind } => {
@@ -127,6 +162,25 @@ async fn apply(
         }
         Step::Again(index) => {
             if let Some(copy) = pick(model, &index) {
+                append(house, workspace, model, copy).await;
+            }
+        }
+        Step::Named { of, shift, import } => {
+            if let Some(mut copy) = pick(model, &of).filter(|e| e.kind == Kind::Message) {
+                // Of what was received first, which is what a window is around; and of its day, as another day expires
+                // at another time, which is another test's matter.
+                let first = model.retained[&copy.id].event_at;
+                let shifted = Millis(first.0 + i64::from(shift) * 1000);
+                // A customer's message has one clock, the platform's; only another inbox has its own.
+                let two_clocks = import || copy.author.as_ref().is_some_and(|a| a.kind != AuthorKind::Customer);
+                copy.event_at =
+                    if two_clocks && day_of(shifted) == day_of(first) && shifted <= now { shifted } else { first };
+                copy.received_at = now;
+                copy.message.as_mut().expect("a message").text = Some("told again".into());
+                copy.source = if import { Source::Import } else { Source::Webhooks };
+                if copy.author.as_ref().is_some_and(|a| a.kind != AuthorKind::Customer) {
+                    name(&mut copy, if shift % 2 == 0 { "ann" } else { "bob" });
+                }
                 append(house, workspace, model, copy).await;
             }
         }
@@ -189,12 +243,25 @@ async fn check(house: &House, workspace: &Workspace, model: &Model) -> Result<()
     ids.sort();
     let expected: Vec<EventId> = model.retained.values().filter(|e| e.event_at >= cut).map(|e| e.id).collect();
     prop_assert_eq!(ids, expected);
+    let mut amended = Amendments::default();
+    model.retained.values().for_each(|e| {
+        amended.add(e);
+    });
+    for row in shown.iter().filter(|r| r.event.kind == Kind::Message) {
+        let mut whole = EventRow::new(row.offset, model.retained[&row.event.id].clone());
+        amended.apply(&mut whole);
+        prop_assert_eq!(&row.event.author, &whole.event.author, "message {}", row.event.id);
+    }
 
     let mut totals: HashMap<Outcome, u64> = HashMap::new();
     for (_, outcome, n) in house.catalog.totals().await.expect("totals") {
         *totals.entry(outcome).or_default() += n;
     }
     prop_assert_eq!(totals.values().sum::<u64>(), model.appended);
+    // What is a row and no amendment of an author was counted as committed, whether it is retained still or not.
+    let committed = totals.get(&Outcome::Committed).copied().unwrap_or_default();
+    let rows = house.raw_rows(workspace.id).await;
+    prop_assert!(rows.iter().filter(|r| r.event.kind != Kind::AuthorAmendment).count() as u64 <= committed);
 
     // Derived states against folding everything in order. Amendments of what is retained.
     let mut amendments = Amendments::default();
@@ -239,7 +306,7 @@ fn view(state: &ConversationState) -> impl PartialEq + std::fmt::Debug + use<> {
     let last = state.last_message.as_ref();
     (
         state.lifecycle.status,
-        last.map(|m| (m.key, m.message.text.clone(), m.unsent_at)),
+        last.map(|m| (m.key, m.author.clone(), m.message.text.clone(), m.unsent_at)),
         state.last_activity_at,
         state.unread(Millis(i64::MIN)),
         state.days.iter().map(|d| (d.day, d.messages)).collect::<Vec<_>>(),

@@ -11,6 +11,13 @@
 //!
 //! What came earlier lies in the batch itself ([`Seen`]) or in files. Of the files only those are asked whose time range
 //! covers the event's time ± that distance, so that in-order traffic asks none.
+//!
+//! A copy is dropped, but for one thing: where it names the member who wrote a message and the first one does not, it
+//! becomes an author amendment ([`judge`]).
+mod authors;
+
+pub use authors::{Origins, Verdict, judge};
+
 use crate::{
     catalog::{CatalogError, DataFile, SharedCatalog},
     file::{FileError, Files},
@@ -19,8 +26,8 @@ use arrow::{array::AsArray, datatypes::TimestampMillisecondType};
 use futures::TryStreamExt;
 use schemas::{
     event::Event,
-    ids::{DataFileId, EventId, WorkspaceId},
-    kind::{AuthorKind, Source},
+    ids::{ConversationId, DataFileId, EventId, WorkspaceId},
+    kind::{AuthorKind, Kind, Source},
     log::Offset,
     partition::Table,
     time::Millis,
@@ -50,21 +57,69 @@ pub struct Candidate {
     pub any_time: bool,
     /// How far from it otherwise.
     pub window: Duration,
+    /// Its conversation.
+    pub conversation: Option<ConversationId>,
+    /// What it says of the person of the business who wrote it.
+    pub says: Says,
+}
+
+/// What a record says of its author.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Says {
+    /// It is no message of a person of the business.
+    Nothing,
+    /// A person of the business wrote it, it does not say who.
+    Someone,
+    /// This member wrote it.
+    Member,
+}
+
+impl Says {
+    fn of(event: &Event) -> Self {
+        match &event.author {
+            Some(author) if event.is_human_reply() => {
+                if author.member.is_some() {
+                    Self::Member
+                } else {
+                    Self::Someone
+                }
+            }
+            _ => Self::Nothing,
+        }
+    }
 }
 
 impl Candidate {
     /// What is asked about an event.
     pub fn of(event: &Event) -> Self {
-        let any_time = event.source == Source::Import || event.claimed_at.is_some();
+        // An author amendment has its message's time, however its copy came.
+        let own_time = event.kind != Kind::AuthorAmendment;
+        let any_time = own_time && (event.source == Source::Import || event.claimed_at.is_some());
         let of_business =
             event.message.is_some() && event.author.as_ref().is_some_and(|a| a.kind != AuthorKind::Customer);
         let window = if of_business { TWO_CLOCKS } else { WINDOW };
-        Self { id: event.id, at: event.event_at, table: Table::Events, any_time, window }
+        Self {
+            id: event.id,
+            at: event.event_at,
+            table: Table::Events,
+            any_time,
+            window,
+            conversation: event.conversation,
+            says: Says::of(event),
+        }
     }
 
     /// What is asked about a dead letter.
     pub fn dead_letter(id: EventId, received_at: Millis) -> Self {
-        Self { id, at: received_at, table: Table::DeadLetters, any_time: true, window: WINDOW }
+        Self {
+            id,
+            at: received_at,
+            table: Table::DeadLetters,
+            any_time: true,
+            window: WINDOW,
+            conversation: None,
+            says: Says::Nothing,
+        }
     }
 
     /// What tells it from other candidates.
@@ -90,7 +145,21 @@ impl Candidate {
 /// The records of a workspace that were seen since a snapshot: of a batch, or of the tail.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    at: HashMap<(Table, EventId), Vec<(Millis, bool)>>,
+    at: HashMap<(Table, EventId), Vec<SeenRecord>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SeenRecord {
+    at: Millis,
+    claimed: bool,
+    says: Says,
+    conversation: Option<ConversationId>,
+}
+
+impl SeenRecord {
+    fn is_met_by(&self, candidate: &Candidate) -> bool {
+        self.claimed || candidate.meets(self.at)
+    }
 }
 
 impl Seen {
@@ -98,12 +167,14 @@ impl Seen {
     pub fn has(&self, candidate: &Candidate) -> bool {
         self.at
             .get(&(candidate.table, candidate.id))
-            .is_some_and(|times| times.iter().any(|(at, claimed)| *claimed || candidate.meets(*at)))
+            .is_some_and(|records| records.iter().any(|record| record.is_met_by(candidate)))
     }
 
     /// Notes a record that is no copy. `claimed`: its claimed time was not believed.
     pub fn add(&mut self, candidate: &Candidate, claimed: bool) {
-        self.at.entry((candidate.table, candidate.id)).or_default().push((candidate.at, claimed));
+        let Candidate { at, says, conversation, .. } = *candidate;
+        let record = SeenRecord { at, claimed, says, conversation };
+        self.at.entry((candidate.table, candidate.id)).or_default().push(record);
     }
 
     /// How many ids were noted.
@@ -145,18 +216,20 @@ pub struct Duplicates {
     files: Files,
     catalog: SharedCatalog,
     ids: moka::future::Cache<DataFileId, FileIds>,
+    authors: moka::future::Cache<DataFileId, authors::FileAuthors>,
 }
 
 impl Duplicates {
-    /// A check over these files; `cache_bytes` bounds what is kept of them in memory.
+    /// A check over these files; `cache_bytes` bounds what is kept of them in memory: a fourth of it is for who wrote
+    /// messages, which is asked of named copies only.
     pub fn new(files: Files, catalog: SharedCatalog, cache_bytes: u64) -> Self {
         let ids = moka::future::Cache::builder()
-            .max_capacity(cache_bytes)
+            .max_capacity(cache_bytes - cache_bytes / 4)
             .weigher(|_, ids: &FileIds| {
                 u32::try_from(ids.len() * size_of::<(EventId, Millis)>() + 64).unwrap_or(u32::MAX)
             })
             .build();
-        Self { files, catalog, ids }
+        Self { files, catalog, ids, authors: authors::cache(cache_bytes / 4) }
     }
 
     /// Which of the candidates have a copy in the files (those of one snapshot, of one workspace) or among the claimed

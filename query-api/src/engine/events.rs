@@ -20,7 +20,7 @@ pub(super) struct Events {
 pub(super) async fn events(view: &View, windows: &Windows, from: Offset, most: usize) -> Result<Events, Fault> {
     let (_, cut) = view.now_and_cut();
     // Snapshot and tail are taken together, so that they meet without gap or overlap.
-    let (pinned, tail) = view.tail_from(from, most);
+    let (pinned, tail, authors) = view.tail_from(from, most);
     let next = pinned.snapshot.next;
     let (mut rows, mut from) = (Vec::new(), from);
     let mut budget = Budget::new(TOGETHER);
@@ -38,7 +38,7 @@ pub(super) async fn events(view: &View, windows: &Windows, from: Offset, most: u
         let wanted = &tail[..tail.len().min(most - rows.len())];
         let (now, later) = tail.split_at(view.slot.fitting(view.workspace, wanted, TOGETHER));
         tail = later;
-        let retained = view.open(now).await?.into_iter().filter(|row| row.event.event_at >= cut);
+        let retained = view.open(now, &authors).await?.into_iter().filter(|row| row.event.event_at >= cut);
         rows.extend(retained.take_while(|row| budget.take(weight(row))));
     }
     view.amend(&mut rows);

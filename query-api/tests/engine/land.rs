@@ -12,7 +12,7 @@ use schemas::{
 use std::collections::{BTreeMap, HashMap};
 use warehouse::{
     catalog::{DataFile, LandCommit, Lease, Outcome, Replacement},
-    duplicates::{Candidate, Seen},
+    duplicates::{Candidate, Seen, Verdict, judge},
     file::NewFile,
 };
 
@@ -41,14 +41,17 @@ impl World {
             let known = self.duplicates.in_files(workspace, &files, snapshot.next, &candidates).await.expect("asked");
             let (mut seen, mut days): (Seen, BTreeMap<PartitionDay, Vec<EventRow>>) = Default::default();
             let all = rows.len() as u64;
-            for row in rows {
-                let candidate = Candidate::of(&row.event);
-                if !known.contains(&candidate.key()) && !seen.has(&candidate) {
-                    seen.add(&candidate, row.event.claimed_at.is_some());
-                    days.entry(row.event.partition_day()).or_default().push(row);
+            let origins = self.duplicates.origins(&files, &candidates, &known, true).await.expect("asked");
+            let mut kept = 0;
+            for mut row in rows {
+                match judge(&row.event, &known, &origins, &[&seen]) {
+                    Verdict::First => kept += 1,
+                    Verdict::Author(amendment) => row.event = amendment,
+                    Verdict::Copy => continue,
                 }
+                seen.add(&Candidate::of(&row.event), row.event.claimed_at.is_some());
+                days.entry(row.event.partition_day()).or_default().push(row);
             }
-            let kept = days.values().map(|rows| rows.len() as u64).sum();
             totals.push((workspace, Outcome::Committed, kept));
             totals.push((workspace, Outcome::Duplicate, all - kept));
             for (day, rows) in days {

@@ -4,12 +4,14 @@ mod conversations;
 mod dead_letters;
 mod events;
 mod read;
+mod writers;
 
 pub use conversations::{ConversationColumns, conversations_schema, read_conversations};
 pub use dead_letters::{
     DeadLetterColumns, DeadLetterHead, DeadLetterRow, dead_letters_schema, read_dead_letter_heads, read_dead_letters,
 };
 pub use events::{EventColumns, EventRow, events_schema, read_events};
+pub use writers::{WRITER_COLUMNS, Writer, read_writers};
 
 use crate::partition::Table;
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};

@@ -4,6 +4,7 @@ use crate::{Shared, TransformError};
 use records::RecordError;
 use schemas::{
     columns::{DeadLetterRow, EventRow},
+    event::Event,
     ids::WorkspaceId,
     kind::IgnoredReason,
     log::{Offset, Slot},
@@ -14,7 +15,7 @@ use schemas::{
 use std::collections::{BTreeMap, HashMap};
 use warehouse::{
     catalog::{ClaimedId, Outcome, Snapshot},
-    duplicates::{Candidate, Copies, Seen},
+    duplicates::{Candidate, Copies, Origins, Seen, Verdict, judge},
     file::NewFile,
 };
 
@@ -86,21 +87,30 @@ impl Batch {
         for (workspace, records) in self.workspaces {
             let candidates: Vec<Candidate> = records.iter().filter_map(|(_, opened)| candidate(opened)).collect();
             let concerned = known.concerned(workspace, &candidates);
+            let claimed = known.has_claimed(workspace);
             let mut copies = Copies::new();
-            if !concerned.is_empty() {
+            if claimed {
+                copies = shared.duplicates.claimed(workspace, snapshot.next, &candidates).await?;
+            }
+            let mut origins = Origins::default();
+            if !concerned.is_empty() || !copies.is_empty() {
                 let (now, days) = (shared.clock.now(), shared.retention_days(workspace));
                 let mut files = shared.catalog.files(workspace, snapshot).await?;
                 // What is expired is no copy of anything, and its key may be gone.
                 files.retain(|f| !day_is_expired(f.day, now, f.class, days));
-                copies = shared.duplicates.copies(&files, &concerned).await?;
+                copies.extend(shared.duplicates.copies(&files, &concerned).await?);
+                origins = shared.duplicates.origins(&files, &candidates, &copies, claimed).await?;
             }
-            if known.has_claimed(workspace) {
-                copies.extend(shared.duplicates.claimed(workspace, snapshot.next, &candidates).await?);
-            }
-            sorted.sort_workspace(shared, workspace, snapshot.slot, records, &copies);
+            sorted.sort_workspace(shared, workspace, snapshot.slot, records, &Before { copies, origins });
         }
         Ok(sorted)
     }
+}
+
+/// What the files say of a workspace's records.
+struct Before {
+    copies: Copies,
+    origins: Origins,
 }
 
 async fn open_all(
@@ -135,43 +145,51 @@ impl Sorted {
         workspace: WorkspaceId,
         slot: Slot,
         records: Vec<(Offset, Opened)>,
-        copies: &Copies,
+        before: &Before,
     ) {
         let now = shared.clock.now();
         let days = shared.retention_days(workspace);
         let mut seen = Seen::default();
         let mut totals: BTreeMap<Outcome, u64> = BTreeMap::new();
         for (offset, opened) in records {
-            let candidate = candidate(&opened);
-            let copy = candidate.is_some_and(|c| copies.contains(&c.key()) || seen.has(&c));
             let outcome = match opened {
                 Opened::Dark => Outcome::Ignored(IgnoredReason::WorkspaceDeleted),
                 Opened::Payload(Payload::Ignored(ignored)) => Outcome::Ignored(ignored.reason),
-                Opened::Payload(_) if copy => Outcome::Duplicate,
                 Opened::Payload(Payload::Event(event)) => {
-                    let (day, class) = (event.partition_day(), event.retention_class());
+                    let (event, outcome) = match judge(&event, &before.copies, &before.origins, &[&seen]) {
+                        Verdict::First => (Some(event), Outcome::Committed),
+                        Verdict::Author(amendment) => (Some(amendment), Outcome::Duplicate),
+                        Verdict::Copy => (None, Outcome::Duplicate),
+                    };
                     // A day whose key may be gone takes no more rows.
-                    if day_is_expired(day, now, class, days) {
-                        Outcome::Ignored(IgnoredReason::TooOld)
-                    } else {
-                        let claimed = event.claimed_at.is_some();
-                        seen.add(&Candidate::of(&event), claimed);
-                        if claimed {
-                            self.claimed.push(ClaimedId { workspace, event: event.id, at: event.event_at, offset });
+                    let gone = |e: &Event| day_is_expired(e.partition_day(), now, e.retention_class(), days);
+                    match event {
+                        Some(event) if !gone(&event) => {
+                            let (day, class) = (event.partition_day(), event.retention_class());
+                            let claimed = event.claimed_at.is_some();
+                            seen.add(&Candidate::of(&event), claimed);
+                            if claimed {
+                                self.claimed.push(ClaimedId { workspace, event: event.id, at: event.event_at, offset });
+                            }
+                            let target = NewFile { workspace, slot, table: Table::Events, day, class };
+                            let rows = self.partitions.entry(target).or_default();
+                            rows.events.push(EventRow::new(offset, event));
+                            outcome
                         }
-                        let target = NewFile { workspace, slot, table: Table::Events, day, class };
-                        let rows = self.partitions.entry(target).or_default();
-                        rows.events.push(EventRow::new(offset, event));
-                        Outcome::Committed
+                        Some(_) if outcome == Outcome::Committed => Outcome::Ignored(IgnoredReason::TooOld),
+                        _ => outcome,
                     }
                 }
                 Opened::Payload(Payload::Raw(raw)) => {
+                    let candidate = Candidate::dead_letter(raw.id, raw.received_at);
                     let day = PartitionDay::containing(raw.received_at);
                     let class = RetentionClass::DEAD_LETTERS;
-                    if day_is_expired(day, now, class, days) {
+                    if before.copies.contains(&candidate.key()) || seen.has(&candidate) {
+                        Outcome::Duplicate
+                    } else if day_is_expired(day, now, class, days) {
                         Outcome::Ignored(IgnoredReason::TooOld)
                     } else {
-                        seen.add(&Candidate::dead_letter(raw.id, raw.received_at), false);
+                        seen.add(&candidate, false);
                         let target = NewFile { workspace, slot, table: Table::DeadLetters, day, class };
                         let rows = self.partitions.entry(target).or_default();
                         rows.dead_letters.push(DeadLetterRow { offset, raw });

@@ -13,7 +13,7 @@ use std::{
 };
 use warehouse::{
     catalog::DataFile,
-    duplicates::{Candidate, Duplicates, Seen},
+    duplicates::{Candidate, Duplicates, Origins, Says, Seen, Verdict, judge},
 };
 
 /// Records that are opened and folded together.
@@ -44,7 +44,7 @@ impl View {
         Ok(())
     }
 
-    /// Opens records and drops copies, by the rule that land drops them by. What land will not store is dropped as well.
+    /// Opens records and drops copies, or makes author amendments of them, by the rule that land does it by. What land will not store is dropped as well.
     async fn admit(&self, seen: &Seen, offsets: &[Offset]) -> Result<Vec<EventRow>, Fault> {
         let context = &self.context;
         let mut rows = Vec::with_capacity(offsets.len());
@@ -63,26 +63,37 @@ impl View {
         let pinned = self.state.read().pinned.clone();
         let (now, days) = (context.clock.now(), context.retention_days(self.workspace));
         // What is expired is no copy of anything, and its key may be gone. In-order traffic concerns no file.
+        let retained = |file: &&DataFile| !day_is_expired(file.day, now, file.class, days);
         let concerned = |file: &&DataFile| {
             candidates.iter().any(|candidate| Duplicates::concerns(std::slice::from_ref(file), candidate))
-                && !day_is_expired(file.day, now, file.class, days)
         };
-        let files: Vec<DataFile> = pinned.files.iter().filter(concerned).cloned().collect();
+        let files: Vec<DataFile> = pinned.files.iter().filter(concerned).filter(retained).cloned().collect();
         let mut known = context.duplicates.copies(&files, &candidates).await?;
         if pinned.claimed {
             known.extend(context.duplicates.claimed(self.workspace, pinned.snapshot.next, &candidates).await?);
         }
+        let mut origins = Origins::default();
+        if candidates.iter().any(|c| c.says == Says::Member && known.contains(&c.key())) {
+            let files: Vec<DataFile> = pinned.files.iter().filter(retained).cloned().collect();
+            origins = context.duplicates.origins(&files, &candidates, &known, pinned.claimed).await?;
+        }
         let mut fresh = Seen::default();
-        rows.retain(|row| {
-            let event = &row.event;
-            let candidate = Candidate::of(event);
-            if known.contains(&candidate.key()) || seen.has(&candidate) || fresh.has(&candidate) {
-                context.metrics.duplicates.inc();
-                return false;
+        rows.retain_mut(|row| {
+            match judge(&row.event, &known, &origins, &[seen, &fresh]) {
+                Verdict::First => {}
+                Verdict::Copy => {
+                    context.metrics.duplicates.inc();
+                    return false;
+                }
+                Verdict::Author(amendment) => {
+                    context.metrics.duplicates.inc();
+                    row.event = amendment;
+                }
             }
+            let event = &row.event;
             let stored = !day_is_expired(event.partition_day(), now, event.retention_class(), days);
             if stored {
-                fresh.add(&candidate, event.claimed_at.is_some());
+                fresh.add(&Candidate::of(event), event.claimed_at.is_some());
             }
             stored
         });
@@ -107,6 +118,9 @@ impl View {
                 }
                 folding.seen.add(&entry.candidate, entry.claimed);
                 state.tail.push(row.offset, entry);
+                if event.kind == Kind::AuthorAmendment {
+                    state.tail.put_author(row);
+                }
             }
             self.seen.store(folding.seen.len(), Ordering::Relaxed);
             self.next.store(end.0, Ordering::Release);

@@ -35,7 +35,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
-use tail::TailIndex;
+use tail::{TailAuthors, TailIndex};
 use tokio::sync::Notify;
 use warehouse::{
     catalog::{DataFile, Snapshot},
@@ -145,10 +145,12 @@ impl View {
         self.listeners.lock().close();
     }
 
-    /// The first `most` events of the tail from an offset on, with the snapshot that the tail follows.
-    pub fn tail_from(&self, from: Offset, most: usize) -> (Arc<Pinned>, Vec<Offset>) {
+    /// The first `most` events of the tail from an offset on, with the snapshot that the tail follows and what
+    /// [`Self::open`] needs.
+    pub fn tail_from(&self, from: Offset, most: usize) -> (Arc<Pinned>, Vec<Offset>, TailAuthors) {
         let state = self.state.read();
-        (state.pinned.clone(), state.tail.from(from).take(most).map(|(offset, _)| offset).collect())
+        let offsets = state.tail.from(from).take(most).map(|(offset, _)| offset).collect();
+        (state.pinned.clone(), offsets, state.tail.authors())
     }
 
     /// Bytes of memory.
@@ -158,11 +160,14 @@ impl View {
         state.inbox.memory() + state.tail.memory() + state.amendments.len() * 256 + state.cut_days.memory() + seen
     }
 
-    /// The events at these offsets of the tail, as they came.
-    pub async fn open(&self, offsets: &[Offset]) -> Result<Vec<EventRow>, Fault> {
+    /// The events at these offsets of the tail, as they came, but for copies that became `authors`; both were taken at
+    /// once.
+    pub async fn open(&self, offsets: &[Offset], authors: &TailAuthors) -> Result<Vec<EventRow>, Fault> {
         let mut rows = Vec::with_capacity(offsets.len());
         for (offset, record) in self.slot.fetch(offsets).await? {
-            if let Payload::Event(event) = records::open(&self.context.keyring, &record).await? {
+            if let Some(row) = authors.get(&offset) {
+                rows.push(row.clone());
+            } else if let Payload::Event(event) = records::open(&self.context.keyring, &record).await? {
                 rows.push(EventRow::new(offset, event));
             }
         }

@@ -51,12 +51,12 @@ impl View {
     ) -> Result<(), Fault> {
         let days: BTreeSet<PartitionDay> =
             ids.iter().filter_map(|id| states.get(id)).flat_map(|s| s.days.iter().map(|d| d.day)).collect();
-        let (pinned, mut offsets) = {
+        let (pinned, mut offsets, authors) = {
             let state = self.state.read();
             let of =
                 |id: &ConversationId| state.tail.of_conversation(*id).map(|(offset, _)| offset).collect::<Vec<_>>();
             let offsets: Vec<Offset> = ids.iter().flat_map(of).collect();
-            (state.pinned.clone(), offsets)
+            (state.pinned.clone(), offsets, state.tail.authors())
         };
         offsets.sort_unstable();
         let files = pinned.events_of(|day| days.contains(&day));
@@ -70,7 +70,7 @@ impl View {
         let mut offsets = offsets.as_slice();
         while !offsets.is_empty() {
             let (now, later) = offsets.split_at(self.slot.fitting(self.workspace, offsets, weight::TOGETHER).max(1));
-            steps.add(&self.open(now).await?, |_| true);
+            steps.add(&self.open(now, &authors).await?, |_| true);
             offsets = later;
         }
         Ok(())

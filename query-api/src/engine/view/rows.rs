@@ -1,5 +1,5 @@
 //! The messages of one conversation, from its days' files and the tail.
-use super::{Pinned, View};
+use super::{Pinned, View, tail::TailAuthors};
 use crate::engine::{
     fault::Fault,
     retention::{DayAtCut, at_cut},
@@ -176,7 +176,8 @@ impl View {
         let mut offsets = offsets.as_slice();
         while !offsets.is_empty() {
             let (now, later) = offsets.split_at(self.slot.fitting(self.workspace, offsets, TOGETHER));
-            messages(self.open(now).await?);
+            // Messages only: no author amendment is among them.
+            messages(self.open(now, &TailAuthors::default()).await?);
             offsets = later;
         }
         Ok(())

@@ -1,7 +1,13 @@
 //! Which records of the tail are events of a workspace, once each. The records themselves stay sealed in the slot's tail;
 //! here is only what tells which of them a question needs. Pure.
-use schemas::{event::Event, ids::ConversationId, kind::Kind, log::Offset, partition::PartitionDay, time::Millis};
-use std::collections::{BTreeMap, HashMap};
+use schemas::{
+    columns::EventRow, event::Event, ids::ConversationId, kind::Kind, log::Offset, partition::PartitionDay,
+    time::Millis,
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 use warehouse::duplicates::{Candidate, Seen};
 
 /// One event of the tail.
@@ -29,10 +35,14 @@ impl Entry {
     }
 }
 
+/// The author amendments of the tail. Their records in the log are the copies that they were made of.
+pub(crate) type TailAuthors = Arc<BTreeMap<Offset, EventRow>>;
+
 /// See the module's documentation.
 #[derive(Default, Debug)]
 pub(super) struct TailIndex {
     entries: BTreeMap<Offset, Entry>,
+    authors: TailAuthors,
     by_conversation: HashMap<ConversationId, Vec<Offset>>,
 }
 
@@ -45,9 +55,22 @@ impl TailIndex {
         self.entries.insert(offset, entry);
     }
 
+    /// Says what was made of the copy at an offset.
+    pub fn put_author(&mut self, row: &EventRow) {
+        Arc::make_mut(&mut self.authors).insert(row.offset, row.clone());
+    }
+
+    /// The author amendments as they are now; questions hold them beside the offsets that they took.
+    pub fn authors(&self) -> TailAuthors {
+        self.authors.clone()
+    }
+
     /// Lets go of what files hold now.
     pub fn drop_below(&mut self, below: Offset) {
         self.entries = self.entries.split_off(&below);
+        if self.authors.first_key_value().is_some_and(|(first, _)| *first < below) {
+            self.authors = Arc::new(Arc::make_mut(&mut self.authors).split_off(&below));
+        }
         self.by_conversation.retain(|_, offsets| {
             offsets.drain(..offsets.partition_point(|offset| *offset < below));
             !offsets.is_empty()
@@ -76,6 +99,6 @@ impl TailIndex {
 
     /// Bytes of memory, about.
     pub fn memory(&self) -> usize {
-        self.entries.len() * (size_of::<Entry>() + 96)
+        self.entries.len() * (size_of::<Entry>() + 96) + self.authors.len() * (size_of::<EventRow>() + 128)
     }
 }
