@@ -119,7 +119,8 @@ fn facebook_times() {
         (json!("1773705600"), "@1773705600000"),
         (json!(1_773_705_600), "@1773705600000"),
         (json!(1_773_705_600_000.0), "@1773705600000"),
-        (Value::Null, "@1773705600420"),
+        // When it was sent is no time of it: the receive time.
+        (Value::Null, "@1773900000000"),
         (json!(4_070_908_800_000_i64), "@1773900000000"),
         (json!(u64::MAX), "@1773900000000"),
         (json!(0), "@0"),
@@ -134,6 +135,18 @@ fn facebook_times() {
         facebook_element("messaging", delivery).concat(),
         r#"delivery customer=7 in 7 event:delivery|7|1773705612050 @1773705612050 {"watermark":"2026-03-17T00:00:12.050Z"}"#
     );
+}
+
+#[test]
+fn what_has_neither_id_nor_time_is_the_same_in_every_delivery() {
+    let sent = |time: i64| {
+        let element =
+            json!({"sender": {"id": "7"}, "recipient": {"id": PAGE}, "postback": {"title": "T", "payload": "P"}});
+        let body = json!({"object": "page", "entry": [{"id": PAGE, "time": time, "messaging": [element]}]});
+        lines(&facebook::Facebook::new(facebook::AppIds::default()), PAGE, &body)
+    };
+    assert_eq!(sent(1_773_705_600_420), sent(1_773_705_999_999));
+    assert!(sent(1).concat().contains("message postback customer=7"), "{:?}", sent(1));
 }
 
 #[test]

@@ -11,6 +11,9 @@ pub(super) async fn add(
     time_zone: &str,
     retention_days: Option<u16>,
 ) -> Result<Outcome, CommandError> {
+    if name == "system" {
+        return Err(CommandError::usage("`system` is the operator's own workspace; choose another name"));
+    }
     if jiff::tz::TimeZone::get(time_zone).is_err() {
         return Err(CommandError::usage("no such time zone; give an IANA name such as Asia/Bangkok"));
     }

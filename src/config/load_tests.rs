@@ -135,3 +135,15 @@ fn a_broken_file_is_refused_with_its_line() {
     let error = from("[listen]\n\ningest = = 3\n", &[]).unwrap_err();
     assert!(error.contains("line 3"), "{error}");
 }
+
+#[test]
+fn what_is_printed_is_a_file_that_is_taken() {
+    let set = [("CHATMAI__LOG__SLOTS", "4"), ("CHATMAI__TESTING__FAULT", "land/before-commit")];
+    for environment in [&set[..], &[]] {
+        let config = from("", environment).unwrap();
+        let printed = crate::config::to_toml(&config).unwrap();
+        let again = from(&printed, &[]).unwrap();
+        assert_eq!(again.log, config.log);
+        assert_eq!(again.testing.fault, None, "the environment alone sets it");
+    }
+}

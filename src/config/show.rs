@@ -16,11 +16,12 @@ pub fn to_toml(config: &Config) -> Result<String, ConfigError> {
     let mut text = String::new();
     for section in SECTIONS {
         comment(&mut text, &section.explanation.concat());
-        if section.name.is_empty() {
-            text.push('\n');
-        } else {
-            let _ = writeln!(text, "[{}]", section.name);
-        }
+        let _ = match section.name {
+            "" => writeln!(text),
+            // The environment alone sets it: in a file even the heading is refused.
+            "testing" => writeln!(text, "# [testing]"),
+            name => writeln!(text, "[{name}]"),
+        };
         for field in section.fields {
             write_field(&mut text, section, field, &values, &defaults);
         }

@@ -12,7 +12,7 @@ use crate::{
 };
 use std::{io, time::Duration};
 use tokio::{
-    io::{AsyncBufRead, AsyncWriteExt, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::UnixStream,
 };
 
@@ -76,9 +76,9 @@ async fn by_socket(
     let send = async {
         frames::write(&mut write, &command).await?;
         if matches!(command, Command::Import { .. }) {
-            tokio::io::copy_buf(input, &mut write).await?;
+            pass_on(input, &mut write).await?;
         }
-        write.shutdown().await
+        Ok(write.shutdown().await?)
     };
     let receive = async {
         loop {
@@ -97,7 +97,12 @@ async fn by_socket(
         tokio::select! {
             answered = &mut receive => break answered,
             // The answer says more than a stream that was cut because of it.
-            result = &mut send, if sent.is_none() => sent = Some(result),
+            result = &mut send, if sent.is_none() => match result {
+                // The other side waits for lines that will not come.
+                Err(SendError::Input(error)) => return Err(CommandError::failed(format!("the input cannot be read: {error}"))),
+                Err(SendError::Socket(error)) => sent = Some(Err(error)),
+                Ok(()) => sent = Some(Ok(())),
+            },
         }
     };
     match (answered, sent) {
@@ -105,5 +110,34 @@ async fn by_socket(
         (Err(_), Some(Err(error))) | (Err(error), _) => {
             Err(CommandError::failed(format!("the control socket: {error}")))
         }
+    }
+}
+
+/// Why a command's input did not go out.
+enum SendError {
+    /// It cannot be read.
+    Input(io::Error),
+    /// Nobody takes it.
+    Socket(io::Error),
+}
+
+impl From<io::Error> for SendError {
+    fn from(error: io::Error) -> Self {
+        Self::Socket(error)
+    }
+}
+
+async fn pass_on(
+    input: &mut (impl AsyncBufRead + Unpin + Send),
+    write: &mut (impl AsyncWrite + Unpin),
+) -> Result<(), SendError> {
+    loop {
+        let bytes = input.fill_buf().await.map_err(SendError::Input)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        write.write_all(bytes).await?;
+        let length = bytes.len();
+        input.consume(length);
     }
 }

@@ -106,6 +106,17 @@ fn an_import_without_a_running_node_takes_the_lock_itself() {
 }
 
 #[test]
+fn an_input_that_cannot_be_read_ends_the_command_beside_a_running_node_too() {
+    let world = World::start(&[]);
+    let shop = world.workspace("Shop");
+    let directory = world.root().join("no-file");
+    std::fs::create_dir(&directory).unwrap();
+    let outcome = world.run(&["import", "--workspace", &shop.id, directory.to_str().unwrap(), "--json"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("the input cannot be read"), "{outcome:?}");
+}
+
+#[test]
 fn an_import_says_who_wrote_what_an_echo_brought() {
     let mut world = World::start(&[("land.max_age", "100ms"), ("jobs.derive_interval", "200ms")]);
     let shop = world.workspace("Shop");

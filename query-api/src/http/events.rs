@@ -2,7 +2,7 @@
 use super::{
     Shared,
     cursor::Cursors,
-    fresh::{AsOf, Fresh, known},
+    fresh::{AsOf, Fresh, reached},
     guard::Caller,
     openapi::Refusals,
     problem::{ApiError, Code},
@@ -66,7 +66,7 @@ pub(super) async fn events(
     let after = match cursors.walk::<Position>(params.after.as_deref())? {
         Walk::Start => None,
         Walk::After(position) => {
-            known(&api, &caller, position)?;
+            reached(&api, &caller, position).await?;
             Some(position.next)
         }
         Walk::Before(_) => return Err(Code::BadCursor.into()),

@@ -66,3 +66,14 @@ pub(super) fn known(api: &Inner, caller: &Caller, position: Position) -> Result<
         Err(Code::PositionUnknown.into())
     }
 }
+
+/// Refuses positions of another log or slot, and those that the log does not reach even after a wait: they are of a
+/// future that was lost, as when an older copy of the log was put back. To read on from there would pass over
+/// everything that comes until the log is that long again.
+pub(super) async fn reached(api: &Inner, caller: &Caller, position: Position) -> Result<(), ApiError> {
+    known(api, caller, position)?;
+    match api.answers.reach(caller.workspace, position, api.settings.reach).await {
+        Err(QueryError::Unavailable(_)) => Err(Code::PositionUnknown.into()),
+        other => Ok(other?),
+    }
+}

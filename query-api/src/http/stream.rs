@@ -4,7 +4,7 @@ mod session;
 
 use super::{
     Shared,
-    fresh::{Fresh, known},
+    fresh::{Fresh, reached},
     guard::Caller,
     openapi::Refusals,
     problem::{ApiError, Code},
@@ -52,9 +52,12 @@ pub(super) async fn stream(
     let mut session = Session::open(api.clone(), caller.clone(), slot).await?;
     match resume {
         None => {}
-        // Of another log: as unknown as one that is too old, and the client's remedy is the same.
-        Some(mark) if known(&api, &caller, mark.position).is_err() => session.reset().await?,
-        Some(mark) => session.resume(mark).await?,
+        Some(mark) => match reached(&api, &caller, mark.position).await {
+            Ok(()) => session.resume(mark).await?,
+            // Of another log, or ahead of this one: as unknown as one that is too old, and the client's remedy is the same.
+            Err(error) if error.code == Code::PositionUnknown => session.reset().await?,
+            Err(error) => return Err(error),
+        },
     }
     let keep_alive = KeepAlive::new().interval(api.settings.keep_alive).text("keep-alive");
     Ok(Sse::new(session.events()).keep_alive(keep_alive).into_response())

@@ -138,3 +138,15 @@ async fn min_position_waits_refuses_and_says_why() {
         world.get(key, &at(other.to_string())).await.is(410, "position_unknown");
     }
 }
+
+#[tokio::test]
+async fn a_cursor_of_a_future_that_was_lost_is_refused() {
+    let world = World::new().await;
+    let page = world.get(&world.ours.read, "/v1/events?limit=1").await.ok();
+    let cursor = page["next_cursor"].as_str().expect("a cursor").to_owned();
+    let next = format!("/v1/events?after={cursor}");
+    world.get(&world.ours.read, &next).await.ok();
+    // An older copy of the log was put back.
+    world.answers.with(world.ours.workspace.id, |shelf| shelf.at = 0);
+    world.get(&world.ours.read, &next).await.is(410, "position_unknown");
+}

@@ -153,6 +153,8 @@ async fn what_is_too_old_foreign_or_too_much_is_a_reset_and_then_live() {
     let mut foreign = at(&world, 1);
     foreign.epoch = LogEpoch([9; 16]);
     is_reset(&world, &mut open(&world, Some(&foreign.to_string())).await).await;
+    // Of a future that the log lost, as when an older copy of it was put back.
+    is_reset(&world, &mut open(&world, Some(&at(&world, 6).to_string())).await).await;
     let changes: Vec<_> = (2..=4).map(|n| (at(&world, n), created(1))).collect();
     world.answers.with(world.ours.workspace.id, |shelf| shelf.changes = Some(changes));
     is_reset(&world, &mut open(&world, Some(&at(&world, 1).to_string())).await).await;

@@ -11,11 +11,14 @@ fn refused<T>(why: &str) -> Result<T, RegistryError> {
     Err(RegistryError::Refused(why.to_owned()))
 }
 
-/// 1 to 200 characters, none of which is a control character.
+/// 1 to 200 characters, none of which is a control character, and not all of them blank.
 pub(super) fn name(name: &str) -> Result<(), RegistryError> {
     let length = name.chars().count();
     if !(1..=MAX_CHARS).contains(&length) {
         return refused("a name has 1 to 200 characters");
+    }
+    if name.trim().is_empty() {
+        return refused("a name is not blank");
     }
     if name.chars().any(char::is_control) {
         return refused("a name has no control characters");
@@ -45,10 +48,8 @@ pub(super) fn external_id(platform: Platform, id: Option<&str>) -> Result<(), Re
     match (platform, id) {
         (Platform::Line, Some(id)) if is_line_destination(id) => Ok(()),
         (Platform::Line, _) => refused("a LINE destination is U and 32 lower-case hexadecimal characters"),
-        (Platform::Facebook, Some(id)) if (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()) => {
-            Ok(())
-        }
-        (Platform::Facebook, _) => refused("a Facebook page id consists of digits"),
+        (Platform::Facebook, Some(id)) if is_page_id(id) => Ok(()),
+        (Platform::Facebook, _) => refused("a Facebook page id consists of digits, not all of them 0"),
         (_, None) => Ok(()),
         (_, Some(id)) => match name(id) {
             Ok(()) => Ok(()),
@@ -60,6 +61,11 @@ pub(super) fn external_id(platform: Platform, id: Option<&str>) -> Result<(), Re
 /// True when webhooks name the connection only by this id, so that it must be one connection's alone.
 pub(super) fn is_page(platform: Platform) -> bool {
     platform == Platform::Facebook
+}
+
+/// Meta's dashboard sends its test posts for page `0`.
+fn is_page_id(id: &str) -> bool {
+    (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()) && id.bytes().any(|b| b != b'0')
 }
 
 fn is_line_destination(id: &str) -> bool {
@@ -92,6 +98,7 @@ mod tests {
             (Platform::Line, Some(&line[1..33])),
             (Platform::Facebook, None),
             (Platform::Facebook, Some("")),
+            (Platform::Facebook, Some("0")),
             (Platform::Facebook, Some("12a")),
             (Platform::Facebook, Some("１２")),
             (Platform::Other, Some("")),
@@ -105,6 +112,7 @@ mod tests {
     #[test]
     fn names_zones_and_retention_have_limits() {
         assert!(name("ร้านกาแฟ").is_ok() && name(&"ก".repeat(200)).is_ok());
+        assert!(name(" ").is_err() && name("\u{a0}\t").is_err());
         assert!(name("").is_err() && name(&"a".repeat(201)).is_err() && name("a\0b").is_err());
         assert!(time_zone("America/Argentina/Buenos_Aires").is_ok() && time_zone("Etc/GMT+7").is_ok());
         assert!(time_zone("").is_err() && time_zone("Asia/Bang kok").is_err() && time_zone("../etc/passwd").is_err());

@@ -167,7 +167,8 @@ impl Common {
             person = Some(format!("user_ref:{reference}"));
         }
         let claimed = fields.take("timestamp").map(|at| facebook_time(&at).ok_or(Wrong)).transpose()?;
-        Ok(Self { person, from_page, at: claimed.or(element.sent_at), claimed, details })
+        // The time of sending is another one in each delivery, and is no time of the event (§2).
+        Ok(Self { person, from_page, at: claimed, claimed, details })
     }
 
     /// The key of an event that has no id of its own.
