@@ -103,7 +103,8 @@ impl Config {
 /// True for levels, each alone or as `module=level`. The library itself takes a level that is misspelt for a module, and
 /// would then write nothing.
 fn is_log_filter(text: &str) -> bool {
-    let is_level = |text: &str| text.parse::<LevelFilter>().is_ok();
+    // To the library, no word is `error`.
+    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
     let is_module = |text: &str| {
         let of_names = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
         !text.is_empty() && text.bytes().all(of_names)

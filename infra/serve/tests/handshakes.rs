@@ -104,6 +104,9 @@ async fn an_exception_lets_tls_1_2_in_and_is_counted() {
     // Who speaks both gets the better one.
     let both = connect_with(running.address, client(&running, &[&TLS12, &TLS13]), "localhost").await.unwrap();
     assert_eq!(both.get_ref().1.protocol_version(), Some(ProtocolVersion::TLSv1_3));
+    // Its answer says that the server's side of the handshake has ended too.
+    let answer = text(over_http1(both).await.send_request(support::get("/who")).await.unwrap()).await;
+    assert_eq!(answer.0, hyper::StatusCode::OK);
     assert_eq!((running.metrics.accepted(), running.metrics.accepted_with_tls12()), (2, 1));
     // Of 1.2 the suites without ephemeral keys stay out, and so does what is older.
     for (minor, version) in [(3, "tls1.2"), (2, "tls1.1"), (1, "tls1.0")] {
