@@ -1,4 +1,5 @@
 //! What a filter or a count asks of a conversation, and which conversations a filter takes.
+use super::tally::Group;
 use crate::engine::{
     retention::CutDays,
     types::{AssigneeFilter, InboxFilter, InboxPlace, ShownStatus},
@@ -84,7 +85,7 @@ impl Fields for Hot {
 /// Connections and agents of a workspace as small numbers.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Names {
-    pub connections: Vec<(ConnectionId, Platform)>,
+    pub connections: Vec<ConnectionId>,
     pub agents: Vec<String>,
     connection_at: HashMap<ConnectionId, u32>,
     agent_at: HashMap<String, u32>,
@@ -95,9 +96,9 @@ fn number(n: usize) -> u32 {
 }
 
 impl Names {
-    fn connection(&mut self, id: ConnectionId, platform: Platform) -> u32 {
+    fn connection(&mut self, id: ConnectionId) -> u32 {
         *self.connection_at.entry(id).or_insert_with(|| {
-            self.connections.push((id, platform));
+            self.connections.push(id);
             number(self.connections.len() - 1)
         })
     }
@@ -132,7 +133,7 @@ impl Hot {
             snoozed_until,
             unread: unread.unwrap_or(NO_UNREAD),
             platform: platform_number(state.platform),
-            connection: names.connection(state.connection, state.platform),
+            connection: names.connection(state.connection),
             assignee: state.assigned.as_ref().and_then(|a| a.agent.as_deref()).map_or(NOBODY, |a| names.agent(a)),
             newest_day,
         }
@@ -197,5 +198,24 @@ impl<'a> Wanted<'a> {
             && self.unread.is_none_or(|unread| unread == (row.unread() >= self.cut))
             && self.status.is_none_or(|s| s == shown(row.status(), row.snoozed_until(), self.now))
             && (row.at() >= self.cut || self.days.is_shown(row.id(), row.at(), row.newest_day(), self.cut))
+    }
+    /// The same of a combination whose conversations are all shown.
+    pub(super) fn takes_group(&self, group: &Group) -> bool {
+        self.platform.is_none_or(|p| p == group.platform)
+            && self.connection.is_none_or(|c| c == group.connection)
+            && self.assignee.is_none_or(|a| a == group.assignee)
+            && self.unread.is_none_or(|unread| unread == group.unread)
+            && self.status.is_none_or(|s| s == group.status)
+    }
+
+    /// The combination that a conversation counts as.
+    pub(super) fn group(&self, row: &impl Fields) -> Group {
+        Group {
+            connection: row.connection(),
+            assignee: row.assignee(),
+            platform: row.platform(),
+            status: shown(row.status(), row.snoozed_until(), self.now),
+            unread: row.unread() >= self.cut,
+        }
     }
 }

@@ -4,6 +4,7 @@ pub(super) mod codec;
 mod counts;
 pub(super) mod hot;
 mod page;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -11,14 +12,16 @@ pub(super) use counts::counts;
 pub(super) use page::page;
 
 use super::types::InboxPlace;
-use base::Base;
-use hot::{Hot, Names};
-use schemas::{columns::ColumnError, conversation::ConversationState, ids::ConversationId};
+use base::{Base, BaseRow};
+use hot::{Hot, Names, Wanted};
+use parking_lot::Mutex;
+use schemas::{columns::ColumnError, conversation::ConversationState, ids::ConversationId, time::Millis};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
+use tally::Tally;
 
 /// Conversations that may have moved before the base is built anew.
 const OVERLAY_MIN: usize = 4096;
@@ -45,6 +48,8 @@ pub(super) struct Inbox {
     overlay: BTreeMap<Reverse<InboxPlace>, Arc<Row>>,
     by_id: HashMap<ConversationId, Arc<Row>>,
     names: Names,
+    /// Made at the first count, kept from then on.
+    tally: Mutex<Option<Tally>>,
 }
 
 /// A base to be built beside an inbox that goes on moving.
@@ -79,15 +84,23 @@ impl Inbox {
     /// Puts a conversation's new state in the place of its old one.
     pub fn put(&mut self, state: ConversationState) {
         let id = state.conversation;
-        match self.by_id.get(&id) {
-            Some(old) => drop(self.overlay.remove(&Reverse(old.hot.place))),
-            None => {
-                if let Some(row) = self.base.find(id) {
-                    self.moved[row / 64] |= 1 << (row % 64);
-                }
+        let old = match self.by_id.get(&id) {
+            Some(old) => {
+                self.overlay.remove(&Reverse(old.hot.place));
+                Some(old.hot)
             }
-        }
+            None => self.base.find(id).map(|row| {
+                self.moved[row / 64] |= 1 << (row % 64);
+                self.base.hot(row)
+            }),
+        };
         let row = Arc::new(Row { hot: Hot::of(&state, &mut self.names), state });
+        if let Some(tally) = self.tally.get_mut() {
+            if let Some(old) = old {
+                tally.remove(&old);
+            }
+            tally.add(&row.hot, || row.hot);
+        }
         self.overlay.insert(Reverse(row.hot.place), row.clone());
         self.by_id.insert(id, row);
     }
@@ -129,6 +142,27 @@ impl Inbox {
     /// The numbers of connections and agents.
     pub fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// Counts with a tally that holds at the filter's instant.
+    fn with_tally(&self, wanted: &Wanted<'_>, count: impl FnOnce(&Tally)) {
+        let mut held = self.tally.lock();
+        let tally = match held.take() {
+            Some(tally) if tally.covers(wanted.now, wanted.cut) => held.insert(tally),
+            _ => held.insert(self.tally_at(wanted.now, wanted.cut)),
+        };
+        count(tally);
+    }
+
+    fn tally_at(&self, now: Millis, cut: Millis) -> Tally {
+        let mut tally = Tally::at(now, cut);
+        for row in (0..self.base.len()).filter(|row| !self.is_moved(*row)) {
+            tally.add(&BaseRow(&self.base, row), || self.base.hot(row));
+        }
+        for row in self.overlay.values() {
+            tally.add(&row.hot, || row.hot);
+        }
+        tally
     }
 
     fn is_moved(&self, row: usize) -> bool {
