@@ -7,7 +7,7 @@ mod read;
 
 pub use conversations::{ConversationColumns, conversations_schema, read_conversations};
 pub use dead_letters::{DeadLetterColumns, DeadLetterRow, dead_letters_schema, read_dead_letters};
-pub use events::{EventColumns, EventRow, events_schema, read_events};
+pub use events::{EventColumns, EventRow, events_schema, read_events, read_events_to_fold};
 
 use crate::partition::Table;
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};

@@ -5,7 +5,7 @@ use crate::engine::{
     types::{AssigneeFilter, InboxFilter, InboxPlace, ShownStatus},
 };
 use schemas::{
-    conversation::{ConversationState, lifecycle::Status},
+    conversation::{ConversationState, Sketch, lifecycle::Status},
     ids::{ConnectionId, ConversationId},
     kind::Platform,
     partition::PartitionDay,
@@ -113,20 +113,49 @@ impl Names {
         self.agent_at.insert(name.to_owned(), at);
         at
     }
+
+    /// Takes in the names of another, and says which number each of its numbers is here.
+    pub fn absorb(&mut self, other: &Self) -> Numbers {
+        Numbers {
+            connections: other.connections.iter().map(|id| self.connection(*id)).collect(),
+            agents: other.agents.iter().map(|name| self.agent(name)).collect(),
+        }
+    }
+}
+
+/// Which numbers those of one part are in the whole.
+pub(crate) struct Numbers {
+    connections: Vec<u32>,
+    agents: Vec<u32>,
+}
+
+impl Numbers {
+    /// Gives a row of the part the numbers of the whole.
+    pub fn renumber(&self, hot: &mut Hot) {
+        let at = |numbers: &[u32], n: u32| numbers.get(n as usize).copied();
+        hot.connection = at(&self.connections, hot.connection).unwrap_or(hot.connection);
+        if let Some(agent) = hot.assignee.checked_sub(NOBODY + 1).and_then(|n| at(&self.agents, n)) {
+            hot.assignee = agent;
+        }
+    }
 }
 
 impl Hot {
     /// Of a state.
     pub fn of(state: &ConversationState, names: &mut Names) -> Self {
-        let newest_day = state.days.last().map_or(PartitionDay(i32::MIN), |d| d.day);
+        Self::of_sketch(&Sketch::of(state), names)
+    }
+
+    /// Of what was read of a state.
+    pub fn of_sketch(state: &Sketch<'_>, names: &mut Names) -> Self {
+        let newest_day = state.newest_day.unwrap_or(PartitionDay(i32::MIN));
         let at = state.last_activity_at.unwrap_or_else(|| newest_day.start());
-        let (status, snoozed_until) = match state.lifecycle.status {
+        let (status, snoozed_until) = match state.status {
             Status::None | Status::Closed { .. } => (CLOSED, NEVER),
             Status::Open => (OPEN, NEVER),
             Status::Snoozed { until } => (SNOOZED, until.unwrap_or(NEVER)),
         };
-        let seen = state.read_until.max(state.human_reply_at);
-        let unread = state.customer_at.first().copied().filter(|at| seen.is_none_or(|seen| *at > seen));
+        let unread = state.customer_at.filter(|at| state.seen_at.is_none_or(|seen| *at > seen));
         Self {
             place: InboxPlace { at, conversation: state.conversation },
             status,
@@ -134,7 +163,7 @@ impl Hot {
             unread: unread.unwrap_or(NO_UNREAD),
             platform: platform_number(state.platform),
             connection: names.connection(state.connection),
-            assignee: state.assigned.as_ref().and_then(|a| a.agent.as_deref()).map_or(NOBODY, |a| names.agent(a)),
+            assignee: state.agent.map_or(NOBODY, |a| names.agent(a)),
             newest_day,
         }
     }

@@ -4,6 +4,7 @@ pub(super) mod codec;
 mod counts;
 pub(super) mod hot;
 mod page;
+mod rows;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ pub(super) use counts::counts;
 pub(super) use page::page;
 
 use super::types::InboxPlace;
-use base::{Base, BaseRow};
+use base::{Base, BaseRow, Part};
 use hot::{Hot, Names, Wanted};
 use parking_lot::Mutex;
 use schemas::{columns::ColumnError, conversation::ConversationState, ids::ConversationId, time::Millis};
@@ -76,7 +77,7 @@ impl Inbox {
             return Ok(Some(row.state.clone()));
         }
         match self.base.find(id) {
-            Some(row) => Ok(codec::decode([self.base.bytes(row)])?.pop()),
+            Some(row) => ConversationState::decode(self.base.bytes(row)).map(Some),
             None => Ok(None),
         }
     }
@@ -103,6 +104,26 @@ impl Inbox {
         }
         self.overlay.insert(Reverse(row.hot.place), row.clone());
         self.by_id.insert(id, row);
+    }
+
+    /// Puts the conversations of some parts, each in one of them, in the place of their old states.
+    pub fn take_in(mut self, parts: Vec<Part>) -> Result<Self, ColumnError> {
+        if !self.overlay.is_empty() {
+            let merge = self.merge_all();
+            let base = merge.build()?;
+            drop(self.end_merge(&merge, base));
+        }
+        let (mut rows, mut chunks) = (Vec::new(), Vec::new());
+        for part in parts {
+            part.append_to(&mut self.names, &mut rows, &mut chunks);
+        }
+        let mut moved = vec![0; self.base.len().div_ceil(64)];
+        for row in rows.iter().filter_map(|row| self.base.find(row.hot.place.conversation)) {
+            moved[row / 64] |= 1 << (row % 64);
+        }
+        let rows = rows.into_iter().map(|row| (row.hot, row.loc)).collect();
+        let base = self.base.join(|row| is_set(&moved, row), rows, chunks);
+        Ok(Self::new(base, self.names))
     }
 
     /// What is to be merged, once enough has moved.

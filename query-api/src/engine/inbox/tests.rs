@@ -89,7 +89,7 @@ fn filters() -> impl Strategy<Value = InboxFilter> {
 
 /// What happens to an inbox: a conversation moves, or everything is merged (with a move while that goes on).
 fn steps() -> impl Strategy<Value = Vec<(u16, u32, u8)>> {
-    prop::collection::vec((0u16..40, any::<u32>(), 0u8..12), 0..120)
+    prop::collection::vec((0u16..170, any::<u32>(), 0u8..24), 0..240)
 }
 
 fn conversation(n: u8) -> ConversationId {
