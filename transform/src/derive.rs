@@ -10,8 +10,10 @@ use schemas::{
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
+use tokio::{sync::Semaphore, task::JoinSet};
 use warehouse::{
     catalog::{DataFile, Lease, Replacement},
     file::{NewFile, ScanFilter},
@@ -19,59 +21,94 @@ use warehouse::{
 
 /// How long a lease of a job holds unless it is taken again.
 pub(crate) const LEASE: Duration = Duration::from_secs(600);
-/// Workspaces whose states are committed together.
-const TOGETHER: usize = 64;
-/// About how many rows are folded at once: bounds the memory after an import or a long pause.
-const WINDOW_ROWS: u64 = 200_000;
+/// Workspaces whose states are committed together: a commit costs one sync and one transaction, whatever it holds.
+const TOGETHER: usize = 1024;
+/// Workspaces that are derived at once: reading and writing small files is mostly waiting.
+const AT_ONCE: usize = 8;
+/// About how many rows are folded at once, all workspaces together: bounds the memory after an import or a long pause.
+const WINDOW_ROWS: u32 = 200_000;
 /// Most states of one file.
 const FILE_STATES: usize = 250_000;
 
 /// Derives what was landed in a slot since the last time. Returns how many conversations were brought up.
-pub(crate) async fn derive(shared: &Shared, slot: Slot) -> Result<usize, TransformError> {
+pub(crate) async fn derive(shared: &Arc<Shared>, slot: Slot) -> Result<usize, TransformError> {
     let now = shared.clock.now();
     let job = format!("derive/{slot}");
     let Some(lease) = shared.catalog.take_lease(&job, &shared.holder, now, now + LEASE).await? else {
         return Ok(0);
     };
-    let derived: HashMap<WorkspaceId, Offset> = shared.catalog.derived(slot).await?.into_iter().collect();
-    let mut touched: HashSet<WorkspaceId> = HashSet::new();
-    for file in shared.catalog.live_files(slot).await? {
-        let from = derived.get(&file.workspace).copied().unwrap_or_default();
-        if file.table == Table::Events && file.max_offset >= from {
-            touched.insert(file.workspace);
-        }
-    }
+    // Files that come while this runs are the next run's.
+    let newest = shared.catalog.snapshot(slot).await?.number;
+    let since = shared.memory.derived.lock().get(&slot).copied().unwrap_or_default();
+    let mut work = shared.catalog.underived(slot, since).await?;
     let mut count = 0;
-    let mut pending = Pending::default();
     let mut faults = Faults::default();
-    for workspace in touched {
-        let mut from = derived.get(&workspace).copied().unwrap_or_default();
-        loop {
-            match derive_window(shared, slot, workspace, from).await {
-                Ok(window) => {
-                    count += window.conversations;
-                    pending.add.extend(window.files);
-                    pending.derived.push((workspace, window.to));
-                    if !window.more || window.to <= from {
-                        break;
-                    }
-                    // The next window folds on from what this one wrote.
-                    from = window.to;
-                    pending = commit(shared, &lease, slot, pending).await?;
+    let mut complete = true;
+    // A round is one window of each workspace; the next window folds on from what this one wrote.
+    while !work.is_empty() {
+        let round = derive_round(shared, &lease, slot, std::mem::take(&mut work), &mut faults).await?;
+        (count, complete, work) = (count + round.conversations, complete && round.complete, round.more);
+    }
+    if complete {
+        shared.memory.derived.lock().insert(slot, newest);
+    }
+    faults.end()?;
+    Ok(count)
+}
+
+/// What a round brought.
+#[derive(Default)]
+struct Round {
+    conversations: usize,
+    /// Workspaces that have more, and from where on.
+    more: Vec<(WorkspaceId, Offset)>,
+    /// False when a workspace was left for the next run.
+    complete: bool,
+}
+
+async fn derive_round(
+    shared: &Arc<Shared>,
+    lease: &Lease,
+    slot: Slot,
+    work: Vec<(WorkspaceId, Offset)>,
+    faults: &mut Faults,
+) -> Result<Round, TransformError> {
+    let mut round = Round { complete: true, ..Round::default() };
+    let mut pending = Pending::default();
+    let memory = Arc::new(Semaphore::new(WINDOW_ROWS as usize));
+    let mut work = work.into_iter();
+    let mut running = JoinSet::new();
+    loop {
+        while running.len() < AT_ONCE
+            && let Some((workspace, from)) = work.next()
+        {
+            let (shared, memory) = (shared.clone(), memory.clone());
+            running
+                .spawn(async move { (workspace, from, derive_window(&shared, slot, workspace, from, &memory).await) });
+        }
+        let Some(ended) = running.join_next().await else { break };
+        let (workspace, from, window) =
+            ended.map_err(|_| TransformError::Unavailable("deriving was stopped".into()))?;
+        match window {
+            Ok(window) => {
+                round.conversations += window.conversations;
+                pending.add.extend(window.files);
+                pending.derived.push((workspace, window.to));
+                if window.more && window.to > from {
+                    round.more.push((workspace, window.to));
                 }
-                Err(error) => {
-                    faults.take("derive", workspace, error)?;
-                    break;
-                }
+            }
+            Err(error) => {
+                round.complete = false;
+                faults.take("derive", workspace, error)?;
             }
         }
         if pending.derived.len() >= TOGETHER {
-            pending = commit(shared, &lease, slot, pending).await?;
+            pending = commit(shared, lease, slot, pending).await?;
         }
     }
-    commit(shared, &lease, slot, pending).await?;
-    faults.end()?;
-    Ok(count)
+    commit(shared, lease, slot, pending).await?;
+    Ok(round)
 }
 
 #[derive(Default)]
@@ -113,6 +150,7 @@ async fn derive_window(
     slot: Slot,
     workspace: WorkspaceId,
     from: Offset,
+    memory: &Semaphore,
 ) -> Result<Window, TransformError> {
     let (now, days) = (shared.clock.now(), shared.retention_days(workspace));
     let cut = cut(now, RetentionClass::STANDARD, days);
@@ -120,8 +158,10 @@ async fn derive_window(
     let mut fresh: Vec<DataFile> =
         files.iter().filter(|f| f.table == Table::Events && f.max_offset >= from).cloned().collect();
     let to = window_end(&mut fresh, from).unwrap_or(snapshot.next);
-    let filter = ScanFilter { from: Some(from), before: Some(to), ..ScanFilter::default() };
-    let mut rows = states::scan_rows(shared, workspace, &fresh, &filter).await?;
+    let held = u32::try_from(fresh.iter().map(|f| f.rows).sum::<u64>()).unwrap_or(u32::MAX).min(WINDOW_ROWS);
+    let stopped = |_| TransformError::Unavailable("deriving was stopped".into());
+    let _memory = memory.acquire_many(held).await.map_err(stopped)?;
+    let mut rows = states::rows_between(shared, workspace, &fresh, from, to).await?;
     rows.sort_unstable_by_key(|row| row.offset);
     let wanted: HashSet<ConversationId> = rows.iter().filter_map(|row| row.event.conversation).collect();
     let mut known = states::newest_states(shared, &files, &wanted).await?;
@@ -171,7 +211,7 @@ fn window_end(files: &mut Vec<DataFile>, from: Offset) -> Option<Offset> {
     let fit = files.iter().take_while(|f| {
         let first = rows == 0;
         rows += f.rows;
-        first || rows <= WINDOW_ROWS
+        first || rows <= u64::from(WINDOW_ROWS)
     });
     let fit = fit.count();
     // Merged files overlap: a window must reach beyond where it began.
@@ -248,10 +288,11 @@ mod tests {
     fn a_window_ends_where_the_files_that_do_not_fit_begin() {
         let mut few = vec![file(0, 9, 10), file(10, 19, 10)];
         assert_eq!(window_end(&mut few, Offset(0)), None);
-        let mut many = vec![file(0, 9, WINDOW_ROWS), file(10, 19, 10), file(5, 30, 10)];
+        let mut many = vec![file(0, 9, u64::from(WINDOW_ROWS)), file(10, 19, 10), file(5, 30, 10)];
         assert_eq!(window_end(&mut many, Offset(0)), Some(Offset(5)));
         assert_eq!(many.len(), 1);
-        let mut overlapping = vec![file(0, 100, WINDOW_ROWS), file(0, 100, WINDOW_ROWS), file(50, 60, 1)];
+        let mut overlapping =
+            vec![file(0, 100, u64::from(WINDOW_ROWS)), file(0, 100, u64::from(WINDOW_ROWS)), file(50, 60, 1)];
         assert_eq!(window_end(&mut overlapping, Offset(0)), Some(Offset(50)));
         assert_eq!(overlapping.len(), 2, "what overlaps is read together");
     }

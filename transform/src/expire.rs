@@ -14,7 +14,7 @@ use schemas::{
     log::Slot,
     partition::{PartitionDay, RetentionClass, Table, cut, day_is_expired},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use warehouse::catalog::{DataFile, Lease, Replacement};
 
 /// What a run did.
@@ -37,11 +37,14 @@ pub(crate) async fn expire(shared: &Shared, slot: Slot) -> Result<Expired, Trans
     };
     let mut done = Expired::default();
     let mut faults = Faults::default();
-    let mut by_workspace: HashMap<WorkspaceId, Vec<DataFile>> = HashMap::new();
-    for file in shared.catalog.live_files(slot).await? {
-        by_workspace.entry(file.workspace).or_default().push(file);
-    }
-    for (workspace, files) in by_workspace {
+    let is_past = |(workspace, class, day): &(WorkspaceId, RetentionClass, PartitionDay)| {
+        day_is_expired(*day, now, *class, shared.retention_days(*workspace))
+    };
+    let mut work: Vec<WorkspaceId> =
+        shared.catalog.oldest(slot).await?.into_iter().filter(is_past).map(|(workspace, _, _)| workspace).collect();
+    work.dedup();
+    for workspace in work {
+        let files = shared.catalog.files(workspace, shared.catalog.snapshot(slot).await?).await?;
         let days = shared.retention_days(workspace);
         let (gone, kept): (Vec<DataFile>, Vec<DataFile>) =
             files.into_iter().partition(|f| day_is_expired(f.day, now, f.class, days));

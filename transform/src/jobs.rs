@@ -119,6 +119,7 @@ impl Jobs {
             tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => return,
                 () = tokio::time::sleep(pause) => {}
+                () = self.shared.memory.much_landed.notified(), if job == "derive" => {}
             }
             pause = interval;
             self.shared.metrics.runs.get_or_create(&Job { job }).inc();

@@ -25,7 +25,7 @@ use schemas::{
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use warehouse::{
-    catalog::{CatalogError, SharedCatalog},
+    catalog::{CatalogError, SharedCatalog, SnapshotNumber},
     duplicates::{DuplicateError, Duplicates},
     file::{FileError, Files},
     registry::Registry,
@@ -213,6 +213,10 @@ pub(crate) struct Memory {
     pub compacting: tokio::sync::Mutex<()>,
     /// See `deriving`.
     pub expiring: tokio::sync::Mutex<()>,
+    /// The snapshot of a slot up to which everything that was landed is derived.
+    pub derived: parking_lot::Mutex<HashMap<Slot, SnapshotNumber>>,
+    /// Woken when much was landed that is not derived.
+    pub much_landed: tokio::sync::Notify,
     /// When the states of a workspace were last cleared of superseded ones.
     pub cleared: parking_lot::Mutex<HashMap<WorkspaceId, Millis>>,
     /// Up to which offset the messages of a workspace's open amendments were looked for.

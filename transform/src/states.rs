@@ -11,7 +11,7 @@ use schemas::{
     columns::{ColumnError, EventRow, read_conversations, read_events},
     conversation::ConversationState,
     ids::{ConversationId, DataFileId, WorkspaceId},
-    log::Slot,
+    log::{Offset, Slot},
     partition::{Table, day_is_expired},
     time::Millis,
 };
@@ -142,6 +142,29 @@ pub(crate) async fn open_amendments(
         amendments.add(&row.event);
     }
     Ok((amendments, rows))
+}
+
+/// The rows of some files of table `events` with offsets in `from..to`.
+pub(crate) async fn rows_between(
+    shared: &Shared,
+    workspace: WorkspaceId,
+    files: &[DataFile],
+    from: Offset,
+    to: Offset,
+) -> Result<Vec<EventRow>, TransformError> {
+    // Most files lie wholly within, and have no use for a filter.
+    let within = |f: &&DataFile| from <= f.min_offset && f.max_offset < to;
+    let (whole, parts): (Vec<&DataFile>, Vec<&DataFile>) = files.iter().partition(within);
+    let parts: Vec<DataFile> = parts.into_iter().cloned().collect();
+    let filter = ScanFilter { from: Some(from), before: Some(to), ..ScanFilter::default() };
+    let mut rows = scan_rows(shared, workspace, &parts, &filter).await?;
+    for file in whole {
+        let mut stream = shared.files.stream(file, None).await?;
+        while let Some(batch) = stream.try_next().await? {
+            rows.extend(read_events(&batch)?);
+        }
+    }
+    Ok(rows)
 }
 
 /// All rows of some files of table `events` that meet a filter.

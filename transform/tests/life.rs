@@ -2,18 +2,21 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 mod support;
 
+use futures::TryStreamExt;
 use schemas::{
+    columns::{EventColumns, EventRow, read_events},
     conversation::lifecycle::Status,
+    ids::ConversationId,
     kind::{AuthorKind, IgnoredReason, Kind},
     log::{Offset, Slot},
-    partition::{DAY, Table},
+    partition::{DAY, RetentionClass, Table},
     time::Millis,
 };
 use std::time::Duration;
-use support::{House, at, edit, event, message, text_of, unsend};
+use support::{House, at, day_of, edit, event, message, text_of, unsend};
 use warehouse::{
     catalog::{CatalogError, LandCommit, Outcome},
-    file::FileError,
+    file::{FileError, NewFile},
 };
 
 const NOON: &str = "2026-03-02T12:00:00Z";
@@ -297,4 +300,39 @@ async fn scrub_removes_old_orphans_and_finds_missing_files() {
 /// The store's own clock is the machine's: this one test begins at its time.
 fn machine_now() -> Millis {
     schemas::clock::Clock::now(&schemas::clock::SystemClock)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slice_of_a_file_is_what_a_filter_leaves_of_it() {
+    let house = House::new(at(NOON)).await;
+    let (ann, ben) = (house.workspace("ann", None).await, house.workspace("ben", None).await);
+    // Pages end within conversations, several conversations lie in one page, and some rows have none.
+    let sizes = [(0, 700u32), (1, 1), (2, 1500), (5, 2048), (6, 3), (7, 1), (9, 900)];
+    let mut rows: Vec<EventRow> = Vec::new();
+    for (conversation, size) in sizes {
+        for _ in 0..size {
+            let n = u32::try_from(rows.len()).expect("small");
+            let mut event = message(n, conversation, seconds(i64::from(n)));
+            event.conversation = event.conversation.filter(|_| conversation > 0);
+            rows.push(EventRow::new(Offset(u64::from(n)), event));
+        }
+    }
+    let mut columns = EventColumns::with_capacity(rows.len());
+    rows.iter().for_each(|row| columns.push(row).expect("pushed"));
+    let (day, class) = (day_of(seconds(0)), RetentionClass::STANDARD);
+    let target = NewFile { workspace: ann.id, slot: ann.slot, table: Table::Events, day, class };
+    let file = house.files.write(target, vec![columns.finish().expect("a batch")]).await.expect("written");
+    let id = |n: u8| ConversationId([n; 16]);
+    for from in 0..=10 {
+        for to in from..=10 {
+            let slice = house.files.slice(ann.id, &file, id(from)..=id(to)).await.expect("opens");
+            let batches: Vec<_> = slice.try_collect().await.expect("reads");
+            let read: Vec<EventRow> = batches.iter().flat_map(|b| read_events(b).expect("rows")).collect();
+            let wanted = |row: &&EventRow| row.event.conversation.is_some_and(|c| id(from) <= c && c <= id(to));
+            let expected: Vec<EventRow> = rows.iter().filter(wanted).cloned().collect();
+            assert!(read == expected, "{from}..={to}: {} rows, not {}", read.len(), expected.len());
+        }
+    }
+    let foreign = house.files.slice(ben.id, &file, id(1)..=id(1)).await.err();
+    assert!(matches!(foreign, Some(FileError::ForeignFile(_))));
 }

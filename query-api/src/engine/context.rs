@@ -1,14 +1,25 @@
 //! What every part of the engine works with, and the questions about workspaces.
 use super::{EngineOptions, fault::Fault, types::QueryError};
+use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
+use parking_lot::Mutex;
 use schemas::{
-    columns::{EventRow, read_events},
-    ids::WorkspaceId,
+    columns::{ColumnError, EventRow, read_events},
+    ids::{ConversationId, WorkspaceId},
     partition::{RetentionClass, cut},
     time::Millis,
 };
-use std::{ops::Deref, sync::Arc};
+use std::{
+    collections::VecDeque,
+    ops::{Deref, RangeInclusive},
+    sync::Arc,
+};
+use tokio::sync::mpsc;
 use warehouse::{catalog::DataFile, file::ScanFilter, registry::Workspace};
+
+/// Files that one question reads at once: enough that the store's answers overlap, few enough that what they hold stays
+/// small.
+const READERS: usize = 8;
 
 /// The engine's options, shared.
 #[derive(Clone)]
@@ -59,5 +70,85 @@ impl Context {
             rows.extend(read_events(&batch)?);
         }
         Ok(rows)
+    }
+
+    /// The rows of the conversations between two (both included) in some files of table `events`, batch by batch: each
+    /// file's in its order, the files side by side. `read` makes rows of a batch, all of them or some.
+    pub fn slices(
+        &self,
+        workspace: WorkspaceId,
+        files: Vec<DataFile>,
+        conversations: &RangeInclusive<ConversationId>,
+        read: impl Fn(&RecordBatch) -> Result<Vec<EventRow>, ColumnError> + Clone + Send + Sync + 'static,
+    ) -> Slices {
+        let (sender, receiver) = mpsc::channel(1);
+        let left = files.len();
+        let queue = Arc::new(Mutex::new(VecDeque::from(files)));
+        for _ in 0..left.min(READERS) {
+            let reader = Reader { context: self.clone(), workspace, sender: sender.clone() };
+            let (queue, conversations, read) = (queue.clone(), conversations.clone(), read.clone());
+            tokio::spawn(async move {
+                let next = || queue.lock().pop_front();
+                while let Some(file) = next() {
+                    let told = match reader.read(&file, &conversations, &read).await {
+                        Ok(()) => Ok(None),
+                        Err(fault) => Err(fault),
+                    };
+                    // Who asked may have gone; then nobody needs the rest.
+                    if reader.sender.send(told).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Slices { receiver, left }
+    }
+}
+
+/// See [`Context::slices`].
+pub(super) struct Slices {
+    receiver: mpsc::Receiver<Told>,
+    left: usize,
+}
+
+/// Rows, or `None` at the end of a file.
+type Told = Result<Option<Vec<EventRow>>, Fault>;
+
+impl Slices {
+    /// The next rows; `None` once every file was read to its end.
+    pub async fn next(&mut self) -> Result<Option<Vec<EventRow>>, Fault> {
+        while self.left > 0 {
+            match self.receiver.recv().await {
+                Some(Ok(Some(rows))) => return Ok(Some(rows)),
+                Some(Ok(None)) => self.left -= 1,
+                Some(Err(fault)) => return Err(fault),
+                // A reader that did not come to its end was stopped.
+                None => return Err(Fault::stopping()),
+            }
+        }
+        Ok(None)
+    }
+}
+
+struct Reader {
+    context: Context,
+    workspace: WorkspaceId,
+    sender: mpsc::Sender<Told>,
+}
+
+impl Reader {
+    async fn read(
+        &self,
+        file: &DataFile,
+        conversations: &RangeInclusive<ConversationId>,
+        rows: impl Fn(&RecordBatch) -> Result<Vec<EventRow>, ColumnError>,
+    ) -> Result<(), Fault> {
+        let mut stream = self.context.files.slice(self.workspace, file, conversations.clone()).await?;
+        while let Some(batch) = stream.try_next().await? {
+            if self.sender.send(Ok(Some(rows(&batch)?))).await.is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 }

@@ -70,7 +70,7 @@ impl ConversationColumns {
         self.last_activity_at.append_option(state.last_activity_at.map(|at| at.0));
         self.status.append_value(state.lifecycle.status.name());
         self.message_count.append_value(i64::try_from(state.message_count()).unwrap_or(i64::MAX));
-        let bytes = postcard::to_stdvec(state).map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
+        let bytes = state.encode(Vec::with_capacity(256)).map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
         self.state.append_value(bytes);
         Ok(())
     }
@@ -103,8 +103,7 @@ pub fn read_conversations(batch: &RecordBatch) -> Result<Vec<ConversationState>,
     let (states, version) = (reader.binaries("state")?, reader.numbers("version")?);
     (0..batch.num_rows())
         .map(|row| {
-            let mut state: ConversationState =
-                postcard::from_bytes(states.value(row)).map_err(|_| ColumnError("state"))?;
+            let mut state = ConversationState::decode(states.value(row))?;
             state.version = Offset::from_i64(version.get(row).ok_or(ColumnError("version"))?);
             Ok(state)
         })

@@ -1,7 +1,11 @@
 //! Table `events`.
-use super::{ColumnError, id, instant, number, read::Reader, text};
+use super::{
+    ColumnError, id, instant, number,
+    read::{Ids, Instants, Numbers, Reader, Texts},
+    text,
+};
 use crate::{
-    event::{Amends, Attachment, Author, Change, Contact, Event, Message},
+    event::{Amends, Attachment, Author, Change, Contact, Event, Message, OrderKey},
     ids::{ConnectionId, ContactId, ConversationId, EventId},
     kind::Kind,
     log::Offset,
@@ -9,7 +13,8 @@ use crate::{
 };
 use arrow::{
     array::{
-        ArrayRef, BooleanBuilder, FixedSizeBinaryBuilder, Int64Builder, StringBuilder, TimestampMillisecondBuilder,
+        ArrayRef, BooleanArray, BooleanBuilder, FixedSizeBinaryBuilder, Int64Builder, StringBuilder,
+        TimestampMillisecondBuilder,
     },
     datatypes::{DataType, Field, Schema, SchemaRef},
     error::ArrowError,
@@ -293,82 +298,188 @@ fn append_id(builder: &mut FixedSizeBinaryBuilder, value: Option<[u8; 16]>) -> R
 /// # Errors
 /// [`ColumnError`] for a missing column or a value outside its vocabulary.
 pub fn read_events(batch: &RecordBatch) -> Result<Vec<EventRow>, ColumnError> {
-    let reader = Reader(batch);
-    let (event_id, conversation, connection) =
-        (reader.ids("event_id")?, reader.ids("conversation")?, reader.ids("connection")?);
-    let (platform, source, kind) = (reader.texts("platform")?, reader.texts("source")?, reader.texts("kind")?);
-    let (event_at, received_at, claimed_at) =
-        (reader.instants("event_at")?, reader.instants("received_at")?, reader.instants("claimed_at")?);
-    let (seq, log_offset) = (reader.numbers("seq")?, reader.numbers("log_offset")?);
-    let (contact, contact_name) = (reader.ids("contact")?, reader.texts("contact_name")?);
-    let (author_kind, member) = (reader.texts("author_kind")?, reader.texts("member")?);
-    let (author_contact, author_name) = (reader.ids("author_contact")?, reader.texts("author_name")?);
-    let (platform_id, message_type) = (reader.texts("platform_message_id")?, reader.texts("type")?);
-    let (text, attachments) = (reader.texts("text")?, reader.texts("attachments")?);
-    let (reply_to, amends, edited_by) = (reader.ids("reply_to")?, reader.ids("amends")?, reader.ids("edited_by")?);
-    let (edited_at, edit_order, unsent_at) =
-        (reader.instants("edited_at")?, reader.numbers("edit_order")?, reader.instants("unsent_at")?);
-    let (folded, details) = (reader.booleans("folded")?, reader.texts("details")?);
+    let columns = Columns::of(batch)?;
+    (0..batch.num_rows()).map(|row| columns.row(row, true)).collect()
+}
 
+/// The rows of a batch that lie at or after an offset which `from` gives for their conversation, as far as folding needs
+/// them: of the messages of one conversation that follow each other only the newest has its content, as only the newest
+/// message's content is kept. Rows without a conversation are left out.
+///
+/// # Errors
+/// See [`read_events`].
+pub fn read_events_to_fold(
+    batch: &RecordBatch,
+    from: impl Fn(ConversationId) -> Offset,
+) -> Result<Vec<EventRow>, ColumnError> {
+    let columns = Columns::of(batch)?;
     let mut rows = Vec::with_capacity(batch.num_rows());
-    for row in 0..batch.num_rows() {
-        let kind: Kind = kind.must_word(row)?;
-        let change = match kind {
-            Kind::Edit => {
-                let order = edit_order.get(row).ok_or(ColumnError("edit_order"))?;
-                Some(Change::Edit { text: text.owned(row), order })
-            }
-            Kind::Unsend => Some(Change::Unsend),
-            Kind::AuthorAmendment => Some(Change::Author { member: member.owned(row).ok_or(ColumnError("member"))? }),
-            _ => None,
-        };
-        let message = match message_type.word(row)? {
-            Some(kind) => Some(Message {
-                platform_id: platform_id.owned(row).ok_or(ColumnError("platform_message_id"))?,
-                kind,
-                text: text.owned(row),
-                attachments: read_attachments(attachments.get(row))?,
-                reply_to: reply_to.get(row).map(EventId),
-            }),
-            None => None,
-        };
-        let is_amendment = change.is_some();
-        let event = Event {
-            id: EventId(event_id.must(row)?),
-            kind,
-            source: source.must_word(row)?,
-            connection: ConnectionId(connection.must(row)?),
-            platform: platform.must_word(row)?,
-            conversation: conversation.get(row).map(ConversationId),
-            contact: contact.get(row).map(|id| Contact { id: ContactId(id), name: contact_name.owned(row) }),
-            author: author_kind.word(row)?.map(|author_kind| Author {
-                kind: author_kind,
-                member: if kind == Kind::AuthorAmendment { None } else { member.owned(row) },
-                contact: author_contact.get(row).map(ContactId),
-                name: author_name.owned(row),
-            }),
-            event_at: event_at.get(row).ok_or(ColumnError("event_at"))?,
-            claimed_at: claimed_at.get(row),
-            received_at: received_at.get(row).ok_or(ColumnError("received_at"))?,
-            seq: seq.get(row).ok_or(ColumnError("seq"))?,
-            message,
-            amends: match change {
-                Some(change) => Some(Amends { message: EventId(amends.must(row)?), change }),
-                None => None,
-            },
-            details: details.owned(row).ok_or(ColumnError("details"))?,
-        };
-        rows.push(EventRow {
-            offset: Offset::from_i64(log_offset.get(row).ok_or(ColumnError("log_offset"))?),
-            event,
-            edited_at: edited_at.get(row),
-            edit_order: if is_amendment { None } else { edit_order.get(row) },
-            edited_by: edited_by.get(row).map(EventId),
-            unsent_at: unsent_at.get(row),
-            folded: folded.value(row),
-        });
+    let mut newest: Option<(ConversationId, OrderKey)> = None;
+    // Files are sorted by conversation and time: from the end, the newest comes first.
+    for row in (0..batch.num_rows()).rev() {
+        let Some(conversation) = columns.conversation.get(row).map(ConversationId) else { continue };
+        if columns.offset(row)? < from(conversation) {
+            continue;
+        }
+        let newer = newest.filter(|(of, _)| *of == conversation).map(|(_, key)| key);
+        let key = columns.order_key(row)?;
+        let whole = newer.is_none_or(|newer| newer < key);
+        let read = columns.row(row, whole)?;
+        if whole && read.event.message.is_some() {
+            newest = Some((conversation, key));
+        }
+        rows.push(read);
     }
     Ok(rows)
+}
+
+/// The columns of a batch.
+struct Columns<'a> {
+    event_id: Ids<'a>,
+    conversation: Ids<'a>,
+    connection: Ids<'a>,
+    platform: Texts<'a>,
+    source: Texts<'a>,
+    kind: Texts<'a>,
+    event_at: Instants<'a>,
+    received_at: Instants<'a>,
+    claimed_at: Instants<'a>,
+    seq: Numbers<'a>,
+    log_offset: Numbers<'a>,
+    contact: Ids<'a>,
+    contact_name: Texts<'a>,
+    author_kind: Texts<'a>,
+    member: Texts<'a>,
+    author_contact: Ids<'a>,
+    author_name: Texts<'a>,
+    platform_id: Texts<'a>,
+    message_type: Texts<'a>,
+    text: Texts<'a>,
+    attachments: Texts<'a>,
+    reply_to: Ids<'a>,
+    edited_at: Instants<'a>,
+    edit_order: Numbers<'a>,
+    edited_by: Ids<'a>,
+    unsent_at: Instants<'a>,
+    amends: Ids<'a>,
+    folded: &'a BooleanArray,
+    details: Texts<'a>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self, ColumnError> {
+        let reader = Reader(batch);
+        Ok(Self {
+            event_id: reader.ids("event_id")?,
+            conversation: reader.ids("conversation")?,
+            connection: reader.ids("connection")?,
+            platform: reader.texts("platform")?,
+            source: reader.texts("source")?,
+            kind: reader.texts("kind")?,
+            event_at: reader.instants("event_at")?,
+            received_at: reader.instants("received_at")?,
+            claimed_at: reader.instants("claimed_at")?,
+            seq: reader.numbers("seq")?,
+            log_offset: reader.numbers("log_offset")?,
+            contact: reader.ids("contact")?,
+            contact_name: reader.texts("contact_name")?,
+            author_kind: reader.texts("author_kind")?,
+            member: reader.texts("member")?,
+            author_contact: reader.ids("author_contact")?,
+            author_name: reader.texts("author_name")?,
+            platform_id: reader.texts("platform_message_id")?,
+            message_type: reader.texts("type")?,
+            text: reader.texts("text")?,
+            attachments: reader.texts("attachments")?,
+            reply_to: reader.ids("reply_to")?,
+            edited_at: reader.instants("edited_at")?,
+            edit_order: reader.numbers("edit_order")?,
+            edited_by: reader.ids("edited_by")?,
+            unsent_at: reader.instants("unsent_at")?,
+            amends: reader.ids("amends")?,
+            folded: reader.booleans("folded")?,
+            details: reader.texts("details")?,
+        })
+    }
+
+    fn offset(&self, row: usize) -> Result<Offset, ColumnError> {
+        self.log_offset.get(row).map(Offset::from_i64).ok_or(ColumnError("log_offset"))
+    }
+
+    fn order_key(&self, row: usize) -> Result<OrderKey, ColumnError> {
+        Ok(OrderKey {
+            at: self.event_at.get(row).ok_or(ColumnError("event_at"))?,
+            seq: self.seq.get(row).ok_or(ColumnError("seq"))?,
+            id: EventId(self.event_id.must(row)?),
+        })
+    }
+
+    /// A row; a message that is not `whole` comes without its content, all else is always whole.
+    fn row(&self, row: usize, whole: bool) -> Result<EventRow, ColumnError> {
+        let kind: Kind = self.kind.must_word(row)?;
+        let change = match kind {
+            Kind::Edit => {
+                let order = self.edit_order.get(row).ok_or(ColumnError("edit_order"))?;
+                Some(Change::Edit { text: self.text.owned(row), order })
+            }
+            Kind::Unsend => Some(Change::Unsend),
+            Kind::AuthorAmendment => {
+                Some(Change::Author { member: self.member.owned(row).ok_or(ColumnError("member"))? })
+            }
+            _ => None,
+        };
+        let message = match self.message_type.word(row)? {
+            Some(kind) if whole => Some(Message {
+                platform_id: self.platform_id.owned(row).ok_or(ColumnError("platform_message_id"))?,
+                kind,
+                text: self.text.owned(row),
+                attachments: read_attachments(self.attachments.get(row))?,
+                reply_to: self.reply_to.get(row).map(EventId),
+            }),
+            Some(kind) => {
+                Some(Message { platform_id: String::new(), kind, text: None, attachments: Vec::new(), reply_to: None })
+            }
+            None => None,
+        };
+        let whole = whole || message.is_none();
+        let is_amendment = change.is_some();
+        let OrderKey { at: event_at, seq, id } = self.order_key(row)?;
+        let member = if kind == Kind::AuthorAmendment || !whole { None } else { self.member.owned(row) };
+        let event = Event {
+            id,
+            kind,
+            source: self.source.must_word(row)?,
+            connection: ConnectionId(self.connection.must(row)?),
+            platform: self.platform.must_word(row)?,
+            conversation: self.conversation.get(row).map(ConversationId),
+            contact: self.contact.get(row).map(|id| Contact { id: ContactId(id), name: self.contact_name.owned(row) }),
+            author: self.author_kind.word(row)?.map(|author_kind| Author {
+                kind: author_kind,
+                member,
+                contact: self.author_contact.get(row).map(ContactId),
+                name: if whole { self.author_name.owned(row) } else { None },
+            }),
+            event_at,
+            claimed_at: self.claimed_at.get(row),
+            received_at: self.received_at.get(row).ok_or(ColumnError("received_at"))?,
+            seq,
+            message,
+            amends: match change {
+                Some(change) => Some(Amends { message: EventId(self.amends.must(row)?), change }),
+                None => None,
+            },
+            details: if whole { self.details.owned(row).ok_or(ColumnError("details"))? } else { String::new() },
+        };
+        Ok(EventRow {
+            offset: self.offset(row)?,
+            event,
+            edited_at: self.edited_at.get(row),
+            edit_order: if is_amendment { None } else { self.edit_order.get(row) },
+            edited_by: self.edited_by.get(row).map(EventId),
+            unsent_at: self.unsent_at.get(row),
+            folded: self.folded.value(row),
+        })
+    }
 }
 
 fn read_attachments(json: Option<&str>) -> Result<Vec<Attachment>, ColumnError> {

@@ -10,7 +10,7 @@ pub use conversations::{ConversationColumns, conversations_schema, read_conversa
 pub use dead_letters::{
     DeadLetterColumns, DeadLetterHead, DeadLetterRow, dead_letters_schema, read_dead_letter_heads, read_dead_letters,
 };
-pub use events::{EventColumns, EventRow, events_schema, read_events};
+pub use events::{EventColumns, EventRow, events_schema, read_events, read_events_to_fold};
 pub use writers::{WRITER_COLUMNS, Writer, read_writers};
 
 use crate::partition::Table;

@@ -6,10 +6,13 @@
 //! state stale, and the caller folds the lifecycle again over the conversation's retained events
 //! ([`ConversationState::refold`]). What lies before the oldest retained day is kept as that day's mark.
 pub mod lifecycle;
+mod sketch;
+
+pub use sketch::Sketch;
 
 use crate::{
     amendment::Amendments,
-    columns::EventRow,
+    columns::{ColumnError, EventRow},
     event::{Author, Event, FUTURE_TOLERANCE, Message, OrderKey},
     ids::{ConnectionId, ContactId, ConversationId, EventId},
     kind::{Kind, Platform},
@@ -138,6 +141,22 @@ impl ConversationState {
             tags: BTreeMap::new(),
             stale: false,
         }
+    }
+
+    /// Appends the state's bytes; they read back with [`Self::decode`], and in part with [`Sketch::read`].
+    ///
+    /// # Errors
+    /// [`ColumnError`], which no value of ours causes.
+    pub fn encode(&self, bytes: Vec<u8>) -> Result<Vec<u8>, ColumnError> {
+        postcard::to_extend(self, bytes).map_err(|_| ColumnError("state"))
+    }
+
+    /// Reads a state back.
+    ///
+    /// # Errors
+    /// [`ColumnError`] when the bytes are not a state's.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ColumnError> {
+        postcard::from_bytes(bytes).map_err(|_| ColumnError("state"))
     }
 
     /// Messages that are retained, as far as whole days tell.

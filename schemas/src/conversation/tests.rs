@@ -1,6 +1,7 @@
 use super::{lifecycle::Status, *};
 use crate::{
-    event::{Contact, Message},
+    columns::{EventColumns, read_events_to_fold},
+    event::{Attachment, Contact, Message},
     kind::{AuthorKind, MessageType, Source},
 };
 use proptest::prelude::*;
@@ -120,6 +121,66 @@ proptest! {
             prop_assert_eq!(cut.lifecycle.status, whole.lifecycle.status);
             prop_assert!(cut.last_message.iter().all(|m| m.key.at >= PartitionDay(cut_day).start()));
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_sketch_of_the_bytes_is_a_sketch_of_the_state(list in proptest::collection::vec(any_event(), 0..20), hung in 0usize..3) {
+        let mut state = ConversationState::new(ConversationId([2; 16]), ConnectionId([1; 16]), Platform::Line);
+        for (n, (kind, author, at, details)) in list.into_iter().enumerate() {
+            let mut event = event(u8::try_from(n).unwrap_or(0), at, kind, author, details);
+            if let Some(message) = &mut event.message {
+                let one = Attachment { kind: MessageType::Image, url: Some("https://a.example".into()), media: None };
+                message.attachments = vec![one; hung];
+                message.reply_to = (hung == 1).then_some(EventId([9; 16]));
+            }
+            state.fold(&event);
+        }
+        let bytes = state.encode(vec![7]).expect("encodes");
+        prop_assert_eq!(Sketch::read(&bytes[1..]), Ok(Sketch::of(&state)));
+        prop_assert_eq!(ConversationState::decode(&bytes[1..]), Ok(state));
+    }
+}
+
+proptest! {
+    #[test]
+    fn rows_read_to_fold_give_the_state_that_whole_rows_give(
+        list in proptest::collection::vec((any_event(), 0u8..3), 1..40), batch in 1usize..15, from in 0u64..20, sorted: bool,
+    ) {
+        let mut rows: Vec<EventRow> = list
+            .into_iter()
+            .enumerate()
+            .map(|(n, ((kind, author, at, details), conversation))| {
+                let mut event = event(u8::try_from(n).unwrap_or(0), at, kind, author, details);
+                event.conversation = (conversation > 0).then_some(ConversationId([conversation; 16]));
+                let mut row = EventRow::new(Offset(n as u64), event);
+                row.edited_at = n.is_multiple_of(5).then_some(Millis(1));
+                row
+            })
+            .collect();
+        if sorted {
+            rows.sort_by_key(|row| (row.event.conversation, row.event.order_key()));
+        }
+        let first = |id: ConversationId| Offset(from * u64::from(id.0[0] % 2));
+        let fold = |rows: &[EventRow]| {
+            let mut states: BTreeMap<ConversationId, ConversationState> = BTreeMap::new();
+            for row in rows {
+                let Some(id) = row.event.conversation.filter(|id| row.offset >= first(*id)) else { continue };
+                let new = || ConversationState::new(id, row.event.connection, row.event.platform);
+                states.entry(id).or_insert_with(new).fold_row(row);
+            }
+            states
+        };
+        let mut read = Vec::new();
+        for rows in rows.chunks(batch) {
+            let mut columns = EventColumns::with_capacity(rows.len());
+            rows.iter().for_each(|row| columns.push(row).expect("pushed"));
+            read.extend(read_events_to_fold(&columns.finish().expect("a batch"), first).expect("read"));
+        }
+        read.sort_by_key(|row| row.event.order_key());
+        rows.sort_by_key(|row| row.event.order_key());
+        prop_assert_eq!(fold(&read), fold(&rows));
     }
 }
 

@@ -7,7 +7,7 @@ mod plan;
 
 use crate::{Faults, Shared, TransformError, derive::LEASE};
 use schemas::{ids::WorkspaceId, log::Slot, partition::DAY};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 use warehouse::catalog::{DataFile, Lease, Replacement};
 
 /// What a run did.
@@ -34,11 +34,14 @@ pub(crate) async fn compact(shared: &Shared, slot: Slot, all: bool) -> Result<Co
     };
     let mut done = Compacted::default();
     let mut faults = Faults::default();
-    let mut by_workspace: BTreeMap<_, Vec<DataFile>> = BTreeMap::new();
-    for file in shared.catalog.live_files(slot).await? {
-        by_workspace.entry(file.workspace).or_default().push(file);
-    }
-    for (workspace, files) in by_workspace {
+    let crowds = shared.catalog.crowded(slot).await?;
+    let crowded = crowds.iter().filter(|crowd| plan::may_be_due(crowd, now, &shared.jobs, all));
+    let mut work: BTreeSet<WorkspaceId> = crowded.map(|crowd| crowd.workspace).collect();
+    // Superseded states lie beside their successors or in files of other days; only derived workspaces have any.
+    let derived = shared.catalog.derived(slot).await?.into_iter().map(|(workspace, _)| workspace);
+    work.extend(derived.filter(|workspace| is_to_be_cleared(shared, *workspace)));
+    for workspace in work {
+        let files = shared.catalog.files(workspace, shared.catalog.snapshot(slot).await?).await?;
         if let Err(error) = compact_workspace(shared, &lease, workspace, slot, files, all, &mut done).await {
             faults.take("compact", workspace, error)?;
         }
@@ -67,13 +70,17 @@ async fn compact_workspace(
     for group in &plan.merge {
         merge::merge(shared, lease, group, done).await?;
     }
-    let cleared = shared.memory.cleared.lock().get(&workspace).copied();
-    let stale = cleared.is_none_or(|at| at + CLEAR_EVERY <= now);
-    if plan.conversations || done.folded > folded_before || stale {
+    if plan.conversations || done.folded > folded_before || is_to_be_cleared(shared, workspace) {
         conversations::compact(shared, lease, workspace, slot, &files, done).await?;
         shared.memory.cleared.lock().insert(workspace, now);
     }
     Ok(())
+}
+
+/// True when a workspace's states were not cleared of superseded ones for long.
+fn is_to_be_cleared(shared: &Shared, workspace: WorkspaceId) -> bool {
+    let cleared = shared.memory.cleared.lock().get(&workspace).copied();
+    cleared.is_none_or(|at| at + CLEAR_EVERY <= shared.clock.now())
 }
 
 /// Commits a replacement of files.

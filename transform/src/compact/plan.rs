@@ -6,7 +6,7 @@ use schemas::{
     time::Millis,
 };
 use std::collections::BTreeMap;
-use warehouse::catalog::DataFile;
+use warehouse::catalog::{Crowd, DataFile};
 
 /// Most rows of one merged file: bounds the memory of a merge. A day with more settles to as few files as that allows.
 pub(super) const MERGED_ROWS: u64 = 1_000_000;
@@ -31,6 +31,17 @@ impl Plan {
     }
 }
 
+/// True when [`plan`] may find work in files like these.
+pub(super) fn may_be_due(crowd: &Crowd, now: Millis, settings: &JobSettings, all: bool) -> bool {
+    crowd.amending > 0 || is_due(crowd.day, usize::try_from(crowd.files).unwrap_or(usize::MAX), now, settings, all)
+}
+
+/// Decides whether so many files of one table, day and class are merged now.
+fn is_due(day: PartitionDay, files: usize, now: Millis, settings: &JobSettings, all: bool) -> bool {
+    let settled = all || day.end() + settings.settle_after <= now;
+    files >= settings.merge_at.max(2) || (settled && files > 1)
+}
+
 /// Decides. Expired days are left to `expire`.
 pub(super) fn plan(files: &[DataFile], now: Millis, days: u16, settings: &JobSettings, all: bool) -> Plan {
     let mut plan = Plan::default();
@@ -43,9 +54,7 @@ pub(super) fn plan(files: &[DataFile], now: Millis, days: u16, settings: &JobSet
         }
     }
     for ((table, day, _), group) in groups {
-        let settled = all || day.end() + settings.settle_after <= now;
-        let due = group.len() >= settings.merge_at.max(2) || (settled && group.len() > 1);
-        if !due {
+        if !is_due(day, group.len(), now, settings, all) {
             continue;
         }
         if table == Table::Conversations {

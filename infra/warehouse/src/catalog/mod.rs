@@ -91,6 +91,23 @@ pub struct DataFile {
     pub created_at: Millis,
 }
 
+/// The live files of one workspace, table, day and class, where `compact` may have work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Crowd {
+    /// Whose they are.
+    pub workspace: WorkspaceId,
+    /// Of which table.
+    pub table: Table,
+    /// Of which day.
+    pub day: PartitionDay,
+    /// Of which class.
+    pub class: RetentionClass,
+    /// How many.
+    pub files: u64,
+    /// How many of them hold amendments that are not folded.
+    pub amending: u64,
+}
+
 /// How an event ended, for the totals. `accepted` is the sum of all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Outcome {
@@ -223,8 +240,18 @@ pub trait Catalog: Send + Sync + 'static {
     /// The files of a workspace that are visible in a snapshot, any table, by table, day, min offset.
     async fn files(&self, workspace: WorkspaceId, snapshot: Snapshot) -> Result<Vec<DataFile>, CatalogError>;
 
-    /// All live files of a slot; for jobs that look for work.
+    /// All live files of a slot: many. For who begins anew, and for `scrub`; jobs ask for what they look for.
     async fn live_files(&self, slot: Slot) -> Result<Vec<DataFile>, CatalogError>;
+
+    /// The workspaces that have live files of table `events` which came after a snapshot and reach the offset up to which
+    /// the workspace is derived, each with that offset.
+    async fn underived(&self, slot: Slot, since: SnapshotNumber) -> Result<Vec<(WorkspaceId, Offset)>, CatalogError>;
+
+    /// The days that have more than one live file, or open amendments; by workspace, table, day and class.
+    async fn crowded(&self, slot: Slot) -> Result<Vec<Crowd>, CatalogError>;
+
+    /// The oldest day of each workspace and class that has live files.
+    async fn oldest(&self, slot: Slot) -> Result<Vec<(WorkspaceId, RetentionClass, PartitionDay)>, CatalogError>;
 
     /// Up to which offset each workspace of a slot is derived; workspaces that never were are missing.
     async fn derived(&self, slot: Slot) -> Result<Vec<(WorkspaceId, Offset)>, CatalogError>;

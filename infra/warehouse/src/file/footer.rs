@@ -21,12 +21,12 @@ const FOOTER_HINT: usize = 64 * 1024;
 pub(super) struct OpenFile {
     store: Arc<dyn ObjectStore>,
     path: object_store::path::Path,
-    footer: Arc<ParquetMetaData>,
+    footer: ArrowReaderMetadata,
 }
 
 impl OpenFile {
-    pub fn arrow_metadata(&self) -> ParquetResult<ArrowReaderMetadata> {
-        ArrowReaderMetadata::try_new(self.footer.clone(), ArrowReaderOptions::new())
+    pub fn arrow_metadata(&self) -> ArrowReaderMetadata {
+        self.footer.clone()
     }
 }
 
@@ -55,14 +55,14 @@ impl AsyncFileReader for OpenFile {
         &'a mut self,
         _options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
-        let footer = self.footer.clone();
+        let footer = self.footer.metadata().clone();
         async move { Ok(footer) }.boxed()
     }
 }
 
 impl Files {
     /// The open footer of a file, from the cache or the store.
-    pub(super) async fn footer(&self, file: &DataFile) -> Result<Arc<ParquetMetaData>, FileError> {
+    pub(super) async fn footer(&self, file: &DataFile) -> Result<ArrowReaderMetadata, FileError> {
         if let Some(footer) = self.inner.footers.get(&file.id).await {
             return Ok(footer);
         }
@@ -87,6 +87,8 @@ impl Files {
         if u64::try_from(footer.file_metadata().num_rows()).ok() != Some(file.rows) {
             return Err(FileError::Integrity { file: file.id, why: "it does not have the catalog's rows".into() });
         }
+        let footer = ArrowReaderMetadata::try_new(footer, ArrowReaderOptions::new())
+            .map_err(|e| FileError::from_parquet(file.id, &e))?;
         self.inner.footers.insert(file.id, footer.clone()).await;
         Ok(footer)
     }
@@ -98,7 +100,7 @@ impl Files {
     }
 
     /// A file whose footer was opened before.
-    pub(super) fn open_with(&self, file: &DataFile, footer: Arc<ParquetMetaData>) -> OpenFile {
+    pub(super) fn open_with(&self, file: &DataFile, footer: ArrowReaderMetadata) -> OpenFile {
         OpenFile { store: self.inner.store.clone(), path: DataFilePath::of(file).object(), footer }
     }
 }

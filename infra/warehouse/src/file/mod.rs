@@ -8,6 +8,7 @@ mod footer;
 mod path;
 mod read;
 mod scan;
+mod slice;
 mod store;
 mod write;
 
@@ -18,7 +19,7 @@ pub use write::NewFile;
 
 use keys::{KeyError, KeyErrorClass, Keyring};
 use object_store::ObjectStore;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use schemas::{
     clock::{SharedClock, SharedEntropy},
     ids::DataFileId,
@@ -78,7 +79,7 @@ pub(crate) struct Inner {
     pub keyring: Keyring,
     pub clock: SharedClock,
     pub entropy: SharedEntropy,
-    pub footers: moka::future::Cache<DataFileId, Arc<ParquetMetaData>>,
+    pub footers: moka::future::Cache<DataFileId, ArrowReaderMetadata>,
     pub task: Arc<datafusion::execution::TaskContext>,
 }
 
@@ -87,7 +88,9 @@ impl Files {
     pub fn new(options: FilesOptions) -> Self {
         let footers = moka::future::Cache::builder()
             .max_capacity(options.footer_cache_bytes)
-            .weigher(|_, footer: &Arc<ParquetMetaData>| u32::try_from(footer.memory_size()).unwrap_or(u32::MAX))
+            .weigher(|_, footer: &ArrowReaderMetadata| {
+                u32::try_from(footer.metadata().memory_size()).unwrap_or(u32::MAX)
+            })
             // A decrypted footer holds the file's key: no longer in memory than any plaintext key (`security.md` §1).
             .time_to_live(std::time::Duration::from_secs(600))
             .build();

@@ -20,7 +20,7 @@ impl Files {
     ) -> Result<impl Stream<Item = Result<RecordBatch, FileError>> + Send + use<>, FileError> {
         let open = self.open(file).await?;
         let id = file.id;
-        let metadata = open.arrow_metadata().map_err(|e| FileError::from_parquet(id, &e))?;
+        let metadata = open.arrow_metadata();
         let mask = match columns {
             Some(columns) => ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied()),
             None => ProjectionMask::all(),

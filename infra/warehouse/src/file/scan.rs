@@ -25,7 +25,7 @@ use datafusion::{
 };
 use futures::{Stream, StreamExt};
 use object_store::{ObjectStore, path::Path};
-use parquet::{arrow::async_reader::AsyncFileReader, file::metadata::ParquetMetaData};
+use parquet::arrow::{arrow_reader::ArrowReaderMetadata, async_reader::AsyncFileReader};
 use schemas::{
     columns::schema_of,
     ids::{ConversationId, DataFileId, WorkspaceId},
@@ -63,7 +63,7 @@ pub(super) fn task_context(store: Arc<dyn ObjectStore>) -> Arc<TaskContext> {
 /// Hands DataFusion files whose footers are open already, and no others: a path that is not in the map is an error.
 struct Readers {
     files: Files,
-    open: HashMap<Path, (DataFile, Arc<ParquetMetaData>)>,
+    open: HashMap<Path, (DataFile, ArrowReaderMetadata)>,
 }
 
 impl fmt::Debug for Readers {

@@ -29,8 +29,8 @@ use std::sync::Arc;
 
 /// Rows of a row group: bounds the memory of a reader, far below the limit of 32,767 groups a file.
 const ROW_GROUP_ROWS: usize = 131_072;
-/// Rows of a page: what one conversation's look-up decrypts at least.
-const PAGE_ROWS: usize = 4096;
+/// Rows of a page: what one conversation's look-up decrypts at least, of each column.
+const PAGE_ROWS: usize = 1024;
 
 /// Where a new file belongs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -179,7 +179,23 @@ fn properties(table: Table, encryption: Arc<FileEncryptionProperties>) -> Writer
         .set_bloom_filter_enabled(false);
     let (unique, ascending, pruned): (&[&str], &[&str], &[&str]) = match table {
         Table::Events => (
-            &["event_id", "text", "platform_message_id", "details", "attachments"],
+            // Also those that are a conversation's own: sorted by it they repeat next to each other, and a look-up would
+            // decrypt a dictionary of all of them for one row.
+            &[
+                "event_id",
+                "conversation",
+                "contact",
+                "contact_name",
+                "author_contact",
+                "author_name",
+                "platform_message_id",
+                "text",
+                "attachments",
+                "reply_to",
+                "edited_by",
+                "amends",
+                "details",
+            ],
             &["event_at", "received_at", "log_offset"],
             &["conversation", "event_at", "log_offset"],
         ),

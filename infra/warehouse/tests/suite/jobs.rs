@@ -1,7 +1,11 @@
 //! Leases, replacements, and what happens to removed files.
 use super::{Backend, build::*};
-use schemas::{log::Offset, log::Slot, time::Millis};
-use warehouse::catalog::{CatalogError, DataFile, Replacement};
+use schemas::{
+    log::{Offset, Slot},
+    partition::{PartitionDay, RetentionClass, Table},
+    time::Millis,
+};
+use warehouse::catalog::{CatalogError, Crowd, DataFile, Replacement, SnapshotNumber};
 
 /// The plain case, with derived offsets.
 pub async fn a_replacement_swaps_files(backend: &impl Backend) {
@@ -117,4 +121,80 @@ pub async fn removed_files_are_listed_and_forgotten(backend: &impl Backend) {
     assert_eq!(before(i64::MAX, 10).await, []);
     catalog.forget_files(&ids(&all[..3])).await.expect("again");
     catalog.forget_files(&[]).await.expect("none");
+}
+
+/// Files that reach beyond what is derived, and came after a snapshot.
+pub async fn underived_workspaces_are_found(backend: &impl Backend) {
+    let catalog = backend.open().await;
+    let generation = bound(&catalog).await;
+    let of = |n: u64, owner: u64, from: u64, to: u64| DataFile {
+        workspace: workspace(owner),
+        min_offset: Offset(from),
+        max_offset: Offset(to),
+        ..file(n)
+    };
+    let states = DataFile { table: Table::Conversations, ..of(3, 3, 0, 9) };
+    let first = land(generation, 0, 10, vec![of(1, 1, 0, 4), of(2, 2, 5, 9), states]);
+    let first = catalog.commit_land(first).await.expect("committed").number;
+    let none = SnapshotNumber(0);
+    let asked = async |since: SnapshotNumber| catalog.underived(SLOT, since).await.expect("asked");
+    assert_eq!(asked(none).await, [(workspace(1), Offset(0)), (workspace(2), Offset(0))], "of events only");
+    assert_eq!(asked(first).await, [], "nothing came since");
+    let lease = lease(&catalog, "derive/1").await;
+    let mut derived = replacement(&lease, &[], Vec::new());
+    derived.derived = vec![(workspace(1), Offset(5)), (workspace(2), Offset(9))];
+    let second = catalog.replace(derived).await.expect("replaced").number;
+    assert_eq!(asked(none).await, [(workspace(2), Offset(9))], "offset 9 is not derived");
+    let more = vec![of(4, 1, 10, 11), of(5, 1, 12, 14)];
+    catalog.commit_land(land(generation, 10, 15, more)).await.expect("committed");
+    assert_eq!(asked(second).await, [(workspace(1), Offset(5))]);
+    catalog.replace(replacement(&lease, &[of(4, 1, 10, 11), of(5, 1, 12, 14)], Vec::new())).await.expect("replaced");
+    assert_eq!(asked(none).await, [(workspace(2), Offset(9))], "live files only");
+    assert_eq!(catalog.underived(Slot(0), none).await.expect("asked"), []);
+}
+
+/// More than one file of a day, or amendments.
+pub async fn crowded_days_are_found(backend: &impl Backend) {
+    let catalog = backend.open().await;
+    let generation = bound(&catalog).await;
+    let of = |n: u64, owner: u64, day: i32, amendments: u64| DataFile {
+        workspace: workspace(owner),
+        day: PartitionDay(day),
+        amendments,
+        ..file(n)
+    };
+    let all = vec![of(1, 1, 5, 0), of(2, 1, 5, 3), of(3, 1, 6, 0), of(4, 2, 5, 0), of(5, 2, 6, 1), of(6, 3, 5, 0)];
+    let other = DataFile { table: Table::DeadLetters, ..of(7, 3, 5, 0) };
+    catalog.commit_land(land(generation, 0, 10, [all.clone(), vec![other]].concat())).await.expect("committed");
+    let crowd = |owner: u64, day: i32, files: u64, amending: u64| {
+        let DataFile { table, class, .. } = file(1);
+        Crowd { workspace: workspace(owner), table, day: PartitionDay(day), class, files, amending }
+    };
+    let found = catalog.crowded(SLOT).await.expect("asked");
+    assert_eq!(found, [crowd(1, 5, 2, 1), crowd(2, 6, 1, 1)], "tables are apart");
+    let lease = lease(&catalog, "compact/1").await;
+    catalog.replace(replacement(&lease, &all[1..2], Vec::new())).await.expect("replaced");
+    assert_eq!(catalog.crowded(SLOT).await.expect("asked"), [crowd(2, 6, 1, 1)], "live files only");
+    assert_eq!(catalog.crowded(Slot(0)).await.expect("asked"), []);
+}
+
+/// The oldest day of each workspace and class.
+pub async fn oldest_days_are_found(backend: &impl Backend) {
+    let catalog = backend.open().await;
+    let generation = bound(&catalog).await;
+    let of = |n: u64, owner: u64, day: i32, class: u16| DataFile {
+        workspace: workspace(owner),
+        day: PartitionDay(day),
+        class: RetentionClass(class),
+        ..file(n)
+    };
+    let all = vec![of(1, 1, 7, 356), of(2, 1, 5, 356), of(3, 1, 6, 30), of(4, 2, -3, 356)];
+    catalog.commit_land(land(generation, 0, 10, all.clone())).await.expect("committed");
+    let day = |owner: u64, class: u16, day: i32| (workspace(owner), RetentionClass(class), PartitionDay(day));
+    let asked = async || catalog.oldest(SLOT).await.expect("asked");
+    assert_eq!(asked().await, [day(1, 30, 6), day(1, 356, 5), day(2, 356, -3)]);
+    let lease = lease(&catalog, "expire/1").await;
+    catalog.replace(replacement(&lease, &[all[1].clone(), all[3].clone()], Vec::new())).await.expect("replaced");
+    assert_eq!(asked().await, [day(1, 30, 6), day(1, 356, 7)]);
+    assert_eq!(catalog.oldest(Slot(0)).await.expect("asked"), []);
 }

@@ -57,7 +57,7 @@ pub(super) fn read(apps: &AppIds, element: &Element<'_>, cx: &Context<'_>) -> Re
     if element.place == Place::Change {
         return change(fields, element, cx);
     }
-    let mut common = Common::read(&mut fields, element, cx)?;
+    let mut common = Common::read(&mut fields, cx)?;
     if element.place == Place::Standby {
         common.details.insert("mode".into(), "standby".into());
     }
@@ -144,7 +144,7 @@ fn change(mut fields: Object, element: &Element<'_>, cx: &Context<'_>) -> Result
 }
 
 impl Common {
-    fn read(fields: &mut Object, element: &Element<'_>, cx: &Context<'_>) -> Result<Self, Unreadable> {
+    fn read(fields: &mut Object, cx: &Context<'_>) -> Result<Self, Unreadable> {
         let mut details = Map::new();
         let mut sender = fields.take_object("sender")?.unwrap_or_default();
         let mut recipient = fields.take_object("recipient")?.unwrap_or_default();

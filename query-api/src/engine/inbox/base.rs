@@ -1,12 +1,13 @@
 //! The part of an inbox that stands still: columns sorted by newest activity, and the states as bytes.
 use super::{
     codec,
-    hot::{Fields, Hot},
+    hot::{Fields, Hot, Names},
 };
 use crate::engine::types::InboxPlace;
 use arrow::buffer::Buffer;
 use schemas::{
-    columns::ColumnError, conversation::ConversationState, ids::ConversationId, partition::PartitionDay, time::Millis,
+    columns::ColumnError, conversation::ConversationState, ids::ConversationId, log::Offset, partition::PartitionDay,
+    time::Millis,
 };
 use std::cmp::Reverse;
 
@@ -18,10 +19,51 @@ pub(crate) struct Loc {
     pub end: u32,
 }
 
-/// A state with where its bytes lie.
-pub(crate) struct Stored {
-    pub state: ConversationState,
+/// Which of two rows of a conversation holds, the greater one: the newer derivation; of the same one the later writing, as
+/// `expire` writes states anew without what expired.
+pub(crate) type Rank = (Offset, u32);
+
+/// A row with its rank among those of its conversation.
+#[derive(Debug)]
+pub(crate) struct Ranked {
+    pub hot: Hot,
     pub loc: Loc,
+    pub rank: Rank,
+}
+
+/// Rows that were made beside others, with names and chunks of their own.
+#[derive(Default, Debug)]
+pub(crate) struct Part {
+    pub names: Names,
+    pub rows: Vec<Ranked>,
+    pub chunks: Vec<Buffer>,
+}
+
+impl Part {
+    /// Of states, each conversation once.
+    pub fn of<'a>(states: impl ExactSizeIterator<Item = &'a ConversationState> + Clone) -> Result<Self, ColumnError> {
+        let mut names = Names::default();
+        let (chunk, locs) = codec::write(states.clone())?;
+        let row = |(state, loc): (&ConversationState, Loc)| Ranked {
+            hot: Hot::of(state, &mut names),
+            loc,
+            rank: (state.version, 0),
+        };
+        let rows = states.zip(locs).map(row).collect();
+        Ok(Self { names, rows, chunks: vec![chunk] })
+    }
+
+    /// Appends its rows to those of other parts, numbered as those are.
+    pub fn append_to(self, names: &mut Names, rows: &mut Vec<Ranked>, chunks: &mut Vec<Buffer>) {
+        let numbers = names.absorb(&self.names);
+        let first = index(chunks.len());
+        chunks.extend(self.chunks);
+        rows.extend(self.rows.into_iter().map(|mut row| {
+            numbers.renumber(&mut row.hot);
+            row.loc.chunk += first;
+            row
+        }));
+    }
 }
 
 /// Chunks of bytes that states are copied into are about this long.
@@ -51,13 +93,16 @@ fn index(row: usize) -> u32 {
 }
 
 impl Base {
-    /// Rows in any order, each conversation once.
-    pub fn build(mut rows: Vec<(Hot, Loc)>, chunks: Vec<Buffer>) -> Self {
-        rows.sort_unstable_by_key(|(hot, _)| Reverse(hot.place));
-        Self::of_sorted(rows, chunks)
+    /// Rows sorted by place, newest first.
+    fn of_sorted(rows: impl ExactSizeIterator<Item = (Hot, Loc)>, chunks: Vec<Buffer>) -> Self {
+        let mut base = Self::with_rows(rows, chunks);
+        base.by_id = (0..index(base.len())).collect();
+        let ids = &base.ids;
+        base.by_id.sort_unstable_by_key(|row| ids[*row as usize]);
+        base
     }
 
-    fn of_sorted(rows: Vec<(Hot, Loc)>, chunks: Vec<Buffer>) -> Self {
+    fn with_rows(rows: impl ExactSizeIterator<Item = (Hot, Loc)>, chunks: Vec<Buffer>) -> Self {
         let n = rows.len();
         let mut base = Self {
             ids: Vec::with_capacity(n),
@@ -70,7 +115,7 @@ impl Base {
             assignee: Vec::with_capacity(n),
             newest_day: Vec::with_capacity(n),
             locs: Vec::with_capacity(n),
-            by_id: Vec::with_capacity(n),
+            by_id: Vec::new(),
             chunks,
         };
         for (hot, loc) in rows {
@@ -85,9 +130,32 @@ impl Base {
             base.newest_day.push(hot.newest_day);
             base.locs.push(loc);
         }
-        base.by_id = (0..index(n)).collect();
-        let ids = &base.ids;
-        base.by_id.sort_unstable_by_key(|row| ids[*row as usize]);
+        base
+    }
+
+    /// Of the rows of several parts, of each conversation the one of the greatest rank.
+    pub fn of_parts(parts: Vec<Part>, names: &mut Names) -> Self {
+        let (mut rows, mut chunks) = (Vec::new(), Vec::new());
+        for part in parts {
+            part.append_to(names, &mut rows, &mut chunks);
+        }
+        let id = |row: &Ranked| row.hot.place.conversation;
+        // Numbers of 16 bytes sort faster than rows and than slices.
+        let mut by_id: Vec<(u128, u32)> =
+            rows.iter().enumerate().map(|(at, row)| (u128::from_be_bytes(id(row).0), index(at))).collect();
+        let rank = |at: u32| rows[at as usize].rank;
+        by_id.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| rank(b.1).cmp(&rank(a.1))));
+        by_id.dedup_by_key(|(id, _)| *id);
+        let place = |(id, at): &(u128, u32)| (Reverse(rows[*at as usize].hot.place.at), Reverse(*id), *at);
+        let mut order: Vec<(Reverse<Millis>, Reverse<u128>, u32)> = by_id.iter().map(place).collect();
+        order.sort_unstable();
+        let sorted = order.iter().map(|(_, _, at)| &rows[*at as usize]).map(|row| (row.hot, row.loc));
+        let mut base = Self::with_rows(sorted, chunks);
+        let mut place_of = vec![0; rows.len()];
+        for (place, (_, _, at)) in order.iter().enumerate() {
+            place_of[*at as usize] = index(place);
+        }
+        base.by_id = by_id.iter().map(|(_, at)| place_of[*at as usize]).collect();
         base
     }
 
@@ -99,7 +167,14 @@ impl Base {
         states: impl ExactSizeIterator<Item = (Hot, &'a ConversationState)>,
     ) -> Result<Self, ColumnError> {
         let states: Vec<(Hot, &ConversationState)> = states.collect();
-        let mut rows: Vec<(Hot, Loc)> = Vec::with_capacity(self.ids.len() + states.len());
+        let (written, locs) = codec::write(states.iter().map(|(_, state)| *state))?;
+        let rows = states.iter().zip(locs).map(|((hot, _), loc)| (*hot, loc)).collect();
+        Ok(self.join(moved, rows, vec![written]))
+    }
+
+    /// The rows of `self` that have not moved, and the given ones with the chunks that their bytes lie in.
+    pub fn join(&self, moved: impl Fn(usize) -> bool, new: Vec<(Hot, Loc)>, written: Vec<Buffer>) -> Self {
+        let mut rows: Vec<(Hot, Loc)> = Vec::with_capacity(self.ids.len() + new.len());
         let mut live = 0;
         for row in (0..self.ids.len()).filter(|row| !moved(*row)) {
             live += (self.locs[row].end - self.locs[row].at) as usize;
@@ -110,15 +185,12 @@ impl Base {
         if held > 2 * live + SLACK_BYTES {
             chunks = self.compact(&mut rows);
         }
-        let (written, locs) = codec::write(states.iter().map(|(_, state)| *state))?;
-        let chunk = index(chunks.len());
-        if !written.is_empty() {
-            chunks.push(written);
-        }
-        rows.extend(states.iter().zip(locs).map(|((hot, _), loc)| (*hot, Loc { chunk, ..loc })));
+        let first = index(chunks.len());
+        chunks.extend(written);
+        rows.extend(new.into_iter().map(|(hot, loc)| (hot, Loc { chunk: first + loc.chunk, ..loc })));
         // Two runs, of which the first is sorted: the stable sort finds them.
         rows.sort_by_key(|(hot, _)| Reverse(hot.place));
-        Ok(Self::of_sorted(rows, chunks))
+        Self::of_sorted(rows.into_iter(), chunks)
     }
 
     fn compact(&self, rows: &mut [(Hot, Loc)]) -> Vec<Buffer> {

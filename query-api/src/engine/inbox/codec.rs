@@ -1,51 +1,50 @@
 //! States as compact bytes: the `state` column of table `conversations`, so that what is loaded from files is kept as it
 //! was read.
-use super::base::{Loc, Stored};
+use super::base::Loc;
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BinaryArray, Int64Array},
+    array::{Array, AsArray},
     buffer::Buffer,
+    datatypes::Int64Type,
     record_batch::RecordBatch,
 };
 use schemas::{
-    columns::{ColumnError, ConversationColumns, read_conversations},
-    conversation::ConversationState,
+    columns::ColumnError,
+    conversation::{ConversationState, Sketch},
+    log::Offset,
 };
-use std::sync::Arc;
 
-/// The states of a batch of table `conversations` (columns `state` and `version`), each with where its bytes lie in the
-/// returned buffer. Nothing is copied.
-pub(crate) fn read(batch: &RecordBatch) -> Result<(Buffer, Vec<Stored>), ColumnError> {
+/// Gives the states of a batch of table `conversations` (columns `state` and `version`) to `take`: what an index needs of
+/// each, where its bytes lie in the returned buffer, and its version. Nothing is copied.
+pub(crate) fn sketch(
+    batch: &RecordBatch,
+    mut take: impl FnMut(&Sketch<'_>, Loc, Offset),
+) -> Result<Buffer, ColumnError> {
     let column = batch.column_by_name("state").and_then(|c| c.as_binary_opt::<i32>()).ok_or(ColumnError("state"))?;
-    let states = read_conversations(batch)?;
-    let stored = states.into_iter().zip(locations(column)).map(|(state, loc)| Stored { state, loc }).collect();
-    Ok((column.values().clone(), stored))
+    let versions = batch.column_by_name("version").and_then(|c| c.as_primitive_opt::<Int64Type>());
+    let versions = versions.filter(|v| v.null_count() == 0).ok_or(ColumnError("version"))?;
+    let at = |offset: i32| u32::try_from(offset).unwrap_or(0);
+    for (pair, (row, version)) in column.value_offsets().windows(2).zip(versions.values().iter().enumerate()) {
+        let loc = Loc { chunk: 0, at: at(pair[0]), end: at(pair[1]) };
+        take(&Sketch::read(column.value(row))?, loc, Offset::from_i64(*version));
+    }
+    Ok(column.values().clone())
 }
 
 /// Writes states into one buffer.
 pub(crate) fn write<'a>(
     states: impl ExactSizeIterator<Item = &'a ConversationState>,
 ) -> Result<(Buffer, Vec<Loc>), ColumnError> {
-    let mut columns = ConversationColumns::with_capacity(states.len());
+    let (mut bytes, mut locs) = (Vec::with_capacity(states.len() * 256), Vec::with_capacity(states.len()));
     for state in states {
-        columns.push(state).map_err(|_| ColumnError("state"))?;
+        let at = position(&bytes)?;
+        bytes = state.encode(bytes)?;
+        locs.push(Loc { chunk: 0, at, end: position(&bytes)? });
     }
-    let batch = columns.finish().map_err(|_| ColumnError("state"))?;
-    let column = batch.column_by_name("state").and_then(|c| c.as_binary_opt::<i32>()).ok_or(ColumnError("state"))?;
-    let locs = locations(column).collect();
-    // The builder's buffer has room to spare, which would stay as long as the states do.
-    Ok((Buffer::from_slice_ref(column.values().as_slice()), locs))
+    // Room to spare would stay as long as the states do.
+    bytes.shrink_to_fit();
+    Ok((Buffer::from_vec(bytes), locs))
 }
 
-/// Reads states back.
-pub(crate) fn decode<'a>(bytes: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<ConversationState>, ColumnError> {
-    let states: BinaryArray = bytes.into_iter().map(Some).collect();
-    let versions = Int64Array::from(vec![0; states.len()]);
-    let columns: [(&str, ArrayRef); 2] = [("state", Arc::new(states)), ("version", Arc::new(versions))];
-    let batch = RecordBatch::try_from_iter(columns).map_err(|_| ColumnError("state"))?;
-    read_conversations(&batch)
-}
-
-fn locations(column: &BinaryArray) -> impl Iterator<Item = Loc> + '_ {
-    let at = |offset: i32| u32::try_from(offset).unwrap_or(0);
-    column.value_offsets().windows(2).map(move |pair| Loc { chunk: 0, at: at(pair[0]), end: at(pair[1]) })
+fn position(bytes: &[u8]) -> Result<u32, ColumnError> {
+    u32::try_from(bytes.len()).map_err(|_| ColumnError("state"))
 }

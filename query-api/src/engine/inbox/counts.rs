@@ -1,70 +1,56 @@
-//! Counts of the inbox: one pass over the columns.
+//! Counts of the inbox: sums over a [`Tally`].
 use super::{
     Inbox,
-    base::BaseRow,
-    hot::{Fields, NOBODY, Wanted, shown},
+    hot::{NOBODY, Wanted},
 };
 use crate::engine::types::{Counts, ShownStatus};
 use schemas::kind::Platform;
 use std::collections::BTreeMap;
 
-/// Sums by small numbers, which cost nothing to look up.
-struct Sums {
-    status_and_unread: [u64; 6],
-    connections: Vec<u64>,
-    agents: Vec<u64>,
-}
-
-impl Sums {
-    #[inline]
-    fn add(&mut self, wanted: &Wanted<'_>, row: &impl Fields) {
-        let status = match shown(row.status(), row.snoozed_until(), wanted.now) {
-            ShownStatus::Open => 0,
-            ShownStatus::Snoozed => 1,
-            ShownStatus::Closed => 2,
-        };
-        self.status_and_unread[status * 2 + usize::from(row.unread() >= wanted.cut)] += 1;
-        self.connections[row.connection() as usize] += 1;
-        self.agents[row.assignee() as usize] += 1;
-    }
-}
-
 /// The counts of the conversations that a filter takes; of nothing when no filter can be met.
 pub(crate) fn counts(inbox: &Inbox, wanted: Option<&Wanted<'_>>) -> Counts {
     let names = inbox.names();
-    let mut sums = Sums {
-        status_and_unread: [0; 6],
-        connections: vec![0; names.connections.len()],
-        agents: vec![0; names.agents.len() + 1],
-    };
+    let mut by = [[0; 2]; 3];
+    let mut connections = vec![0; names.connections.len()];
+    let mut agents = vec![0; names.agents.len() + 1];
+    let mut platforms = [0; Platform::ALL.len()];
     if let Some(wanted) = wanted {
-        for row in 0..inbox.base.len() {
-            let row = BaseRow(&inbox.base, row);
-            if wanted.takes(&row) && !inbox.is_moved(row.1) {
-                sums.add(wanted, &row);
+        inbox.with_tally(wanted, |tally| {
+            for (group, n) in tally.taken(wanted) {
+                by[status_number(group.status)][usize::from(group.unread)] += n;
+                connections[group.connection as usize] += n;
+                agents[group.assignee as usize] += n;
+                platforms[usize::from(group.platform)] += n;
             }
-        }
-        for row in inbox.overlay.values().filter(|row| wanted.takes(&row.hot)) {
-            sums.add(wanted, &row.hot);
-        }
+        });
     }
-    let by = &sums.status_and_unread;
-    let mut by_platform: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut by_connection = BTreeMap::new();
-    for ((id, platform), n) in names.connections.iter().zip(&sums.connections).filter(|(_, n)| **n > 0) {
-        *by_platform.entry(Platform::as_str(*platform)).or_default() += n;
-        by_connection.insert(id.to_string(), *n);
-    }
+    let named = |status: ShownStatus| by[status_number(status)].iter().sum();
     // Nobody has the number before the first member's.
-    let (nobody, members) = sums.agents.split_at(NOBODY as usize + 1);
-    let members = names.agents.iter().zip(members).filter(|(_, n)| **n > 0);
+    let (nobody, members) = agents.split_at(NOBODY as usize + 1);
     Counts {
-        total: by.iter().sum(),
-        unread: by[1] + by[3] + by[5],
-        by_status: BTreeMap::from([("open", by[0] + by[1]), ("snoozed", by[2] + by[3]), ("closed", by[4] + by[5])]),
-        by_platform,
-        by_connection,
-        by_assignee: members.map(|(member, n)| (member.clone(), *n)).collect(),
+        total: by.as_flattened().iter().sum(),
+        unread: by.iter().map(|[_, unread]| unread).sum(),
+        by_status: BTreeMap::from([
+            ("open", named(ShownStatus::Open)),
+            ("snoozed", named(ShownStatus::Snoozed)),
+            ("closed", named(ShownStatus::Closed)),
+        ]),
+        by_platform: some(&platforms, |at| Platform::ALL[at].as_str()),
+        by_connection: some(&connections, |at| names.connections[at].to_string()),
+        by_assignee: some(members, |at| names.agents[at].clone()),
         unassigned: nobody.iter().sum(),
     }
+}
+
+fn status_number(status: ShownStatus) -> usize {
+    match status {
+        ShownStatus::Open => 0,
+        ShownStatus::Snoozed => 1,
+        ShownStatus::Closed => 2,
+    }
+}
+
+/// Those that are not 0, named by their index.
+fn some<K: Ord>(counts: &[u64], name: impl Fn(usize) -> K) -> BTreeMap<K, u64> {
+    counts.iter().enumerate().filter(|(_, n)| **n > 0).map(|(at, n)| (name(at), *n)).collect()
 }

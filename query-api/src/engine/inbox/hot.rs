@@ -1,10 +1,11 @@
 //! What a filter or a count asks of a conversation, and which conversations a filter takes.
+use super::tally::Group;
 use crate::engine::{
     retention::CutDays,
     types::{AssigneeFilter, InboxFilter, InboxPlace, ShownStatus},
 };
 use schemas::{
-    conversation::{ConversationState, lifecycle::Status},
+    conversation::{ConversationState, Sketch, lifecycle::Status},
     ids::{ConnectionId, ConversationId},
     kind::Platform,
     partition::PartitionDay,
@@ -84,7 +85,7 @@ impl Fields for Hot {
 /// Connections and agents of a workspace as small numbers.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Names {
-    pub connections: Vec<(ConnectionId, Platform)>,
+    pub connections: Vec<ConnectionId>,
     pub agents: Vec<String>,
     connection_at: HashMap<ConnectionId, u32>,
     agent_at: HashMap<String, u32>,
@@ -95,9 +96,9 @@ fn number(n: usize) -> u32 {
 }
 
 impl Names {
-    fn connection(&mut self, id: ConnectionId, platform: Platform) -> u32 {
+    fn connection(&mut self, id: ConnectionId) -> u32 {
         *self.connection_at.entry(id).or_insert_with(|| {
-            self.connections.push((id, platform));
+            self.connections.push(id);
             number(self.connections.len() - 1)
         })
     }
@@ -112,28 +113,57 @@ impl Names {
         self.agent_at.insert(name.to_owned(), at);
         at
     }
+
+    /// Takes in the names of another, and says which number each of its numbers is here.
+    pub fn absorb(&mut self, other: &Self) -> Numbers {
+        Numbers {
+            connections: other.connections.iter().map(|id| self.connection(*id)).collect(),
+            agents: other.agents.iter().map(|name| self.agent(name)).collect(),
+        }
+    }
+}
+
+/// Which numbers those of one part are in the whole.
+pub(crate) struct Numbers {
+    connections: Vec<u32>,
+    agents: Vec<u32>,
+}
+
+impl Numbers {
+    /// Gives a row of the part the numbers of the whole.
+    pub fn renumber(&self, hot: &mut Hot) {
+        let at = |numbers: &[u32], n: u32| numbers.get(n as usize).copied();
+        hot.connection = at(&self.connections, hot.connection).unwrap_or(hot.connection);
+        if let Some(agent) = hot.assignee.checked_sub(NOBODY + 1).and_then(|n| at(&self.agents, n)) {
+            hot.assignee = agent;
+        }
+    }
 }
 
 impl Hot {
     /// Of a state.
     pub fn of(state: &ConversationState, names: &mut Names) -> Self {
-        let newest_day = state.days.last().map_or(PartitionDay(i32::MIN), |d| d.day);
+        Self::of_sketch(&Sketch::of(state), names)
+    }
+
+    /// Of what was read of a state.
+    pub fn of_sketch(state: &Sketch<'_>, names: &mut Names) -> Self {
+        let newest_day = state.newest_day.unwrap_or(PartitionDay(i32::MIN));
         let at = state.last_activity_at.unwrap_or_else(|| newest_day.start());
-        let (status, snoozed_until) = match state.lifecycle.status {
+        let (status, snoozed_until) = match state.status {
             Status::None | Status::Closed { .. } => (CLOSED, NEVER),
             Status::Open => (OPEN, NEVER),
             Status::Snoozed { until } => (SNOOZED, until.unwrap_or(NEVER)),
         };
-        let seen = state.read_until.max(state.human_reply_at);
-        let unread = state.customer_at.first().copied().filter(|at| seen.is_none_or(|seen| *at > seen));
+        let unread = state.customer_at.filter(|at| state.seen_at.is_none_or(|seen| *at > seen));
         Self {
             place: InboxPlace { at, conversation: state.conversation },
             status,
             snoozed_until,
             unread: unread.unwrap_or(NO_UNREAD),
             platform: platform_number(state.platform),
-            connection: names.connection(state.connection, state.platform),
-            assignee: state.assigned.as_ref().and_then(|a| a.agent.as_deref()).map_or(NOBODY, |a| names.agent(a)),
+            connection: names.connection(state.connection),
+            assignee: state.agent.map_or(NOBODY, |a| names.agent(a)),
             newest_day,
         }
     }
@@ -197,5 +227,24 @@ impl<'a> Wanted<'a> {
             && self.unread.is_none_or(|unread| unread == (row.unread() >= self.cut))
             && self.status.is_none_or(|s| s == shown(row.status(), row.snoozed_until(), self.now))
             && (row.at() >= self.cut || self.days.is_shown(row.id(), row.at(), row.newest_day(), self.cut))
+    }
+    /// The same of a combination whose conversations are all shown.
+    pub(super) fn takes_group(&self, group: &Group) -> bool {
+        self.platform.is_none_or(|p| p == group.platform)
+            && self.connection.is_none_or(|c| c == group.connection)
+            && self.assignee.is_none_or(|a| a == group.assignee)
+            && self.unread.is_none_or(|unread| unread == group.unread)
+            && self.status.is_none_or(|s| s == group.status)
+    }
+
+    /// The combination that a conversation counts as.
+    pub(super) fn group(&self, row: &impl Fields) -> Group {
+        Group {
+            connection: row.connection(),
+            assignee: row.assignee(),
+            platform: row.platform(),
+            status: shown(row.status(), row.snoozed_until(), self.now),
+            unread: row.unread() >= self.cut,
+        }
     }
 }

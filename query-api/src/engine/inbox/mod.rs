@@ -4,6 +4,8 @@ pub(super) mod codec;
 mod counts;
 pub(super) mod hot;
 mod page;
+mod rows;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -11,14 +13,16 @@ pub(super) use counts::counts;
 pub(super) use page::page;
 
 use super::types::InboxPlace;
-use base::Base;
-use hot::{Hot, Names};
-use schemas::{columns::ColumnError, conversation::ConversationState, ids::ConversationId};
+use base::{Base, BaseRow, Part};
+use hot::{Hot, Names, Wanted};
+use parking_lot::Mutex;
+use schemas::{columns::ColumnError, conversation::ConversationState, ids::ConversationId, time::Millis};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
+use tally::Tally;
 
 /// Conversations that may have moved before the base is built anew.
 const OVERLAY_MIN: usize = 4096;
@@ -45,6 +49,8 @@ pub(super) struct Inbox {
     overlay: BTreeMap<Reverse<InboxPlace>, Arc<Row>>,
     by_id: HashMap<ConversationId, Arc<Row>>,
     names: Names,
+    /// Made at the first count, kept from then on.
+    tally: Mutex<Option<Tally>>,
 }
 
 /// A base to be built beside an inbox that goes on moving.
@@ -71,7 +77,7 @@ impl Inbox {
             return Ok(Some(row.state.clone()));
         }
         match self.base.find(id) {
-            Some(row) => Ok(codec::decode([self.base.bytes(row)])?.pop()),
+            Some(row) => ConversationState::decode(self.base.bytes(row)).map(Some),
             None => Ok(None),
         }
     }
@@ -79,17 +85,45 @@ impl Inbox {
     /// Puts a conversation's new state in the place of its old one.
     pub fn put(&mut self, state: ConversationState) {
         let id = state.conversation;
-        match self.by_id.get(&id) {
-            Some(old) => drop(self.overlay.remove(&Reverse(old.hot.place))),
-            None => {
-                if let Some(row) = self.base.find(id) {
-                    self.moved[row / 64] |= 1 << (row % 64);
-                }
+        let old = match self.by_id.get(&id) {
+            Some(old) => {
+                self.overlay.remove(&Reverse(old.hot.place));
+                Some(old.hot)
             }
-        }
+            None => self.base.find(id).map(|row| {
+                self.moved[row / 64] |= 1 << (row % 64);
+                self.base.hot(row)
+            }),
+        };
         let row = Arc::new(Row { hot: Hot::of(&state, &mut self.names), state });
+        if let Some(tally) = self.tally.get_mut() {
+            if let Some(old) = old {
+                tally.remove(&old);
+            }
+            tally.add(&row.hot, || row.hot);
+        }
         self.overlay.insert(Reverse(row.hot.place), row.clone());
         self.by_id.insert(id, row);
+    }
+
+    /// Puts the conversations of some parts, each in one of them, in the place of their old states.
+    pub fn take_in(mut self, parts: Vec<Part>) -> Result<Self, ColumnError> {
+        if !self.overlay.is_empty() {
+            let merge = self.merge_all();
+            let base = merge.build()?;
+            drop(self.end_merge(&merge, base));
+        }
+        let (mut rows, mut chunks) = (Vec::new(), Vec::new());
+        for part in parts {
+            part.append_to(&mut self.names, &mut rows, &mut chunks);
+        }
+        let mut moved = vec![0; self.base.len().div_ceil(64)];
+        for row in rows.iter().filter_map(|row| self.base.find(row.hot.place.conversation)) {
+            moved[row / 64] |= 1 << (row % 64);
+        }
+        let rows = rows.into_iter().map(|row| (row.hot, row.loc)).collect();
+        let base = self.base.join(|row| is_set(&moved, row), rows, chunks);
+        Ok(Self::new(base, self.names))
     }
 
     /// What is to be merged, once enough has moved.
@@ -129,6 +163,27 @@ impl Inbox {
     /// The numbers of connections and agents.
     pub fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// Counts with a tally that holds at the filter's instant.
+    fn with_tally(&self, wanted: &Wanted<'_>, count: impl FnOnce(&Tally)) {
+        let mut held = self.tally.lock();
+        let tally = match held.take() {
+            Some(tally) if tally.covers(wanted.now, wanted.cut) => held.insert(tally),
+            _ => held.insert(self.tally_at(wanted.now, wanted.cut)),
+        };
+        count(tally);
+    }
+
+    fn tally_at(&self, now: Millis, cut: Millis) -> Tally {
+        let mut tally = Tally::at(now, cut);
+        for row in (0..self.base.len()).filter(|row| !self.is_moved(*row)) {
+            tally.add(&BaseRow(&self.base, row), || self.base.hot(row));
+        }
+        for row in self.overlay.values() {
+            tally.add(&row.hot, || row.hot);
+        }
+        tally
     }
 
     fn is_moved(&self, row: usize) -> bool {

@@ -1,5 +1,5 @@
 //! A page of the inbox: base and overlay merged, in either direction from a place.
-use super::{Inbox, Row, base::BaseRow, codec, hot::Wanted};
+use super::{Inbox, Row, hot::Wanted, rows};
 use crate::engine::types::{InboxPlace, Page, Walk};
 use schemas::{columns::ColumnError, conversation::ConversationState};
 use std::{
@@ -55,19 +55,18 @@ pub(crate) fn page(
 /// Up to `most` wanted conversations beyond a place, nearest first.
 fn walked(inbox: &Inbox, wanted: &Wanted<'_>, from: Option<InboxPlace>, onward: bool, most: usize) -> Vec<Found> {
     let base = &*inbox.base;
-    let takes = |row: &usize| !inbox.is_moved(*row) && wanted.takes(&BaseRow(base, *row));
     let start = match (from, onward) {
         (None, _) => 0,
         (Some(place), _) => base.first_from(place),
     };
     let (mut forward, mut backward);
-    let rows: &mut dyn Iterator<Item = usize> = if onward {
+    let unmoved: &mut dyn Iterator<Item = usize> = if onward {
         // The row at the place itself is not in the page.
         let own = from.is_some_and(|place| start < base.len() && base.place(start) == place);
-        forward = (start + usize::from(own)..base.len()).filter(takes);
+        forward = rows::from(inbox, wanted, start + usize::from(own));
         &mut forward
     } else {
-        backward = (0..start).rev().filter(takes);
+        backward = rows::before(inbox, wanted, start);
         &mut backward
     };
     let (mut ahead, mut behind);
@@ -81,7 +80,7 @@ fn walked(inbox: &Inbox, wanted: &Wanted<'_>, from: Option<InboxPlace>, onward: 
         &mut behind
     };
     let mut found = Vec::with_capacity(most.min(256));
-    let (mut row, mut over) = (rows.next(), moved.next());
+    let (mut row, mut over) = (unmoved.next(), moved.next());
     while found.len() < most {
         let take_base = match (row, over) {
             (None, None) => break,
@@ -92,7 +91,7 @@ fn walked(inbox: &Inbox, wanted: &Wanted<'_>, from: Option<InboxPlace>, onward: 
         if take_base {
             found.extend(row.map(|row| Found::Base(base.place(row), row)));
             if found.len() < most {
-                row = rows.next();
+                row = unmoved.next();
             }
         } else {
             found.extend(over.map(|row| Found::Moved(row.clone())));
@@ -103,14 +102,9 @@ fn walked(inbox: &Inbox, wanted: &Wanted<'_>, from: Option<InboxPlace>, onward: 
 }
 
 fn states(inbox: &Inbox, found: &[Found]) -> Result<Vec<ConversationState>, ColumnError> {
-    let stored = found.iter().filter_map(|found| match found {
-        Found::Base(_, row) => Some(inbox.base.bytes(*row)),
-        Found::Moved(_) => None,
-    });
-    let mut stored = codec::decode(stored)?.into_iter();
     let state = |found: &Found| match found {
-        Found::Base(..) => stored.next(),
-        Found::Moved(row) => Some(row.state.clone()),
+        Found::Base(_, row) => ConversationState::decode(inbox.base.bytes(*row)),
+        Found::Moved(row) => Ok(row.state.clone()),
     };
-    Ok(found.iter().filter_map(state).collect())
+    found.iter().map(state).collect()
 }

@@ -4,8 +4,8 @@ use super::{
 };
 use crate::engine::{
     items::status_at,
-    retention::CutDays,
-    types::{AssigneeFilter, InboxFilter, ShownStatus, Walk},
+    retention::{CutDay, CutDays},
+    types::{AssigneeFilter, Counts, InboxFilter, ShownStatus, Walk},
 };
 use proptest::prelude::*;
 use schemas::{
@@ -52,11 +52,15 @@ fn state(n: u16, seed: u32) -> ConversationState {
 }
 
 fn takes(filter: &InboxFilter, state: &ConversationState) -> bool {
+    takes_at(filter, state, NOW, Millis(0))
+}
+
+fn takes_at(filter: &InboxFilter, state: &ConversationState, now: Millis, cut: Millis) -> bool {
     let agent = state.assigned.as_ref().and_then(|a| a.agent.clone());
-    filter.status.is_none_or(|s| s == status_at(&state.lifecycle, NOW))
+    filter.status.is_none_or(|s| s == status_at(&state.lifecycle, now))
         && filter.platform.is_none_or(|p| p == state.platform)
         && filter.connection.is_none_or(|c| c == state.connection)
-        && filter.unread.is_none_or(|u| u == (state.unread(Millis(0)) > 0))
+        && filter.unread.is_none_or(|u| u == (state.unread(cut) > 0))
         && filter.assignee.as_ref().is_none_or(|a| match a {
             AssigneeFilter::Nobody => agent.is_none(),
             AssigneeFilter::Agent(name) => agent.as_ref() == Some(name),
@@ -89,7 +93,45 @@ fn filters() -> impl Strategy<Value = InboxFilter> {
 
 /// What happens to an inbox: a conversation moves, or everything is merged (with a move while that goes on).
 fn steps() -> impl Strategy<Value = Vec<(u16, u32, u8)>> {
-    prop::collection::vec((0u16..40, any::<u32>(), 0u8..12), 0..120)
+    prop::collection::vec((0u16..170, any::<u32>(), 0u8..24), 0..240)
+}
+
+fn conversation(n: u8) -> ConversationId {
+    ConversationId([n; 16])
+}
+
+/// What happens to an inbox over days, and questions about it at any instant and cut.
+#[derive(Clone, Debug)]
+enum Move {
+    Put(ConversationState),
+    Merge,
+    Ask { now: Millis, cut: Millis, filter: InboxFilter, through: Option<(u8, Millis)> },
+}
+
+/// Quarters of an hour: a tally holds for an hour.
+fn instant() -> impl Strategy<Value = Millis> {
+    (0i64..400).prop_map(|n| Millis(n * 900_000))
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let put = (0u8..12, any::<u32>(), instant(), instant(), instant(), 0i32..5).prop_map(
+        |(n, seed, at, unread, until, day)| {
+            let mut state = state(0, seed);
+            state.conversation = conversation(n);
+            state.last_activity_at = (seed >> 9 & 7 != 0).then_some(at);
+            state.days[0].day = PartitionDay(day);
+            if !state.customer_at.is_empty() {
+                state.customer_at = vec![unread.min(at)];
+            }
+            if matches!(state.lifecycle.status, Status::Snoozed { until: Some(_) }) {
+                state.lifecycle.status = Status::Snoozed { until: Some(until) };
+            }
+            Move::Put(state)
+        },
+    );
+    let ask = (instant(), instant(), filters(), prop::option::of((0u8..12, instant())))
+        .prop_map(|(now, cut, filter, through)| Move::Ask { now, cut, filter, through });
+    prop::collection::vec(prop_oneof![6 => put, 1 => Just(Move::Merge), 6 => ask], 0..80)
 }
 
 proptest! {
@@ -150,6 +192,58 @@ proptest! {
             prop_assert_eq!(got.items.iter().map(place).collect::<Vec<_>>(), &expected[start..at]);
             prop_assert_eq!(got.prev.is_some(), start > 0);
             prop_assert_eq!(got.next, expected[start..at].last().copied());
+        }
+    }
+
+    #[test]
+    fn counts_kept_while_it_moves_are_those_counted_anew(steps in moves()) {
+        let mut inbox = Inbox::default();
+        let mut model: BTreeMap<ConversationId, ConversationState> = BTreeMap::new();
+        for step in steps {
+            let (now, cut, filter, through) = match step {
+                Move::Put(state) => {
+                    model.insert(state.conversation, state.clone());
+                    inbox.put(state);
+                    continue;
+                }
+                Move::Merge => {
+                    let merge = inbox.merge_all();
+                    let base = merge.build().expect("built");
+                    drop(inbox.end_merge(&merge, base));
+                    continue;
+                }
+                Move::Ask { now, cut, filter, through } => (now, cut, filter, through),
+            };
+            let mut days = CutDays::default();
+            if let Some((n, at)) = through {
+                let mut counted = CutDay::default();
+                counted.add(conversation(n), at, false);
+                days.insert(PartitionDay::containing(at), counted);
+            }
+            let wanted = Wanted::new(&filter, inbox.names(), now, cut, &days);
+            let mut expected = Counts {
+                by_status: BTreeMap::from([("open", 0), ("snoozed", 0), ("closed", 0)]),
+                ..Counts::default()
+            };
+            for state in model.values() {
+                let hot = Hot::of(state, &mut Names::default());
+                if !days.is_shown(state.conversation, hot.place.at, hot.newest_day, cut)
+                    || !takes_at(&filter, state, now, cut)
+                {
+                    continue;
+                }
+                expected.total += 1;
+                expected.unread += u64::from(state.unread(cut) > 0);
+                *expected.by_status.entry(state.lifecycle.status.at(now)).or_default() += 1;
+                *expected.by_platform.entry(state.platform.as_str()).or_default() += 1;
+                *expected.by_connection.entry(state.connection.to_string()).or_default() += 1;
+                let agent = state.assigned.as_ref().and_then(|a| a.agent.clone());
+                match agent {
+                    Some(agent) => *expected.by_assignee.entry(agent).or_default() += 1,
+                    None => expected.unassigned += 1,
+                }
+            }
+            prop_assert_eq!(counts(&inbox, wanted.as_ref()), expected);
         }
     }
 

@@ -5,22 +5,22 @@ use crate::engine::{
     fault::Fault,
     inbox::{
         Inbox,
-        base::{Base, Loc},
+        base::{Base, Loc, Part, Ranked},
         codec,
         hot::{Hot, Names},
     },
     retention::{DayAtCut, at_cut},
 };
-use arrow::buffer::Buffer;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use keys::KeyErrorClass;
 use schemas::{
-    ids::{ConversationId, DataFileId, WorkspaceId},
+    ids::{ConversationId, WorkspaceId},
     log::Offset,
     partition::Table,
     time::Millis,
 };
 use std::collections::HashMap;
+use tokio::runtime::Handle;
 use warehouse::catalog::DataFile;
 
 /// A loaded base, with what is left to be done with it.
@@ -33,18 +33,17 @@ pub(super) struct LoadedBase {
     pub stale: Vec<ConversationId>,
 }
 
-/// Which of two rows of a conversation holds: the newer derivation; of the same one the later writing, as `expire`
-/// writes states anew without what expired.
-type Rank = (Offset, Millis, DataFileId);
-
-struct Rows {
-    names: Names,
-    rows: Vec<(Hot, Loc, Rank, bool)>,
-    chunks: Vec<Buffer>,
+/// What one file gave.
+#[derive(Default)]
+struct Read {
+    part: Part,
+    newer: Vec<(ConversationId, Offset)>,
+    stale: Vec<ConversationId>,
 }
 
-/// Reads all of table `conversations`. States in a file of an expired day may go on; they are moved to a younger day
-/// before its key is destroyed, so a dark file is left out once the snapshot is one from after that.
+/// Reads all of table `conversations`, the files side by side. States in a file of an expired day may go on; they are
+/// moved to a younger day before its key is destroyed, so a dark file is left out once the snapshot is one from after
+/// that.
 pub(super) async fn load(
     context: &Context,
     workspace: WorkspaceId,
@@ -53,29 +52,50 @@ pub(super) async fn load(
     cut: Millis,
 ) -> Result<LoadedBase, Fault> {
     debug_assert!(pinned.files.iter().all(|f| f.workspace == workspace));
-    let mut rows = Rows { names: Names::default(), rows: Vec::new(), chunks: Vec::new() };
+    let mut files = Vec::new();
     for file in pinned.files.iter().filter(|f| f.table == Table::Conversations) {
         if at_cut(file.day, cut) == DayAtCut::Gone && is_dark(context, pinned, file).await? {
             continue;
         }
-        let written = (file.created_at, file.id);
-        let mut stream = context.files.stream(file, Some(&["version", "state"])).await?;
-        while let Some(batch) = stream.try_next().await? {
-            rows = blocking(move || {
-                let chunk = u32::try_from(rows.chunks.len()).unwrap_or(u32::MAX);
-                let (buffer, stored) = codec::read(&batch)?;
-                rows.chunks.push(buffer);
-                for stored in stored {
-                    let hot = Hot::of(&stored.state, &mut rows.names);
-                    let loc = Loc { chunk, ..stored.loc };
-                    rows.rows.push((hot, loc, (stored.state.version, written.0, written.1), stored.state.stale));
-                }
-                Ok(rows)
-            })
-            .await?;
-        }
+        files.push(file.clone());
     }
-    blocking(move || Ok(assemble(rows, derived))).await
+    // Of two writings of one derivation the later holds.
+    files.sort_unstable_by_key(|file| (file.created_at, file.id));
+    let read = |(at, file): (usize, DataFile)| {
+        let (context, handle) = (context.clone(), Handle::current());
+        let written = u32::try_from(at).unwrap_or(u32::MAX);
+        // Decrypting and decoding is nearly all of it.
+        blocking(move || handle.block_on(read(&context, &file, written, derived)))
+    };
+    let read: Vec<Read> =
+        stream::iter(files.into_iter().enumerate()).map(read).buffer_unordered(processors()).try_collect().await?;
+    blocking(move || Ok(assemble(read))).await
+}
+
+/// How many files or folds keep all processors busy.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
+async fn read(context: &Context, file: &DataFile, written: u32, derived: Offset) -> Result<Read, Fault> {
+    let mut read = Read::default();
+    let mut stream = context.files.stream(file, Some(&["version", "state"])).await?;
+    while let Some(batch) = stream.try_next().await? {
+        let chunk = u32::try_from(read.part.chunks.len()).unwrap_or(u32::MAX);
+        let Read { part, newer, stale } = &mut read;
+        let buffer = codec::sketch(&batch, |sketch, loc, version| {
+            let hot = Hot::of_sketch(sketch, &mut part.names);
+            part.rows.push(Ranked { hot, loc: Loc { chunk, ..loc }, rank: (version, written) });
+            if version > derived {
+                newer.push((sketch.conversation, version));
+            }
+            if sketch.stale {
+                stale.push(sketch.conversation);
+            }
+        })?;
+        part.chunks.push(buffer);
+    }
+    Ok(read)
 }
 
 /// True when the key of a file is destroyed and nothing is missed without it.
@@ -90,14 +110,23 @@ async fn is_dark(context: &Context, pinned: &Pinned, file: &DataFile) -> Result<
     }
 }
 
-fn assemble(mut rows: Rows, derived: Offset) -> LoadedBase {
-    let id = |hot: &Hot| hot.place.conversation;
-    rows.rows.sort_unstable_by(|a, b| id(&a.0).cmp(&id(&b.0)).then(b.2.cmp(&a.2)));
-    rows.rows.dedup_by(|later, earlier| id(&later.0) == id(&earlier.0));
-    let newer = rows.rows.iter().filter(|r| r.2.0 > derived).map(|r| (id(&r.0), r.2.0)).collect();
-    let stale = rows.rows.iter().filter(|r| r.3).map(|r| id(&r.0)).collect();
-    let base = Base::build(rows.rows.into_iter().map(|(hot, loc, _, _)| (hot, loc)).collect(), rows.chunks);
-    LoadedBase { inbox: Inbox::new(base, rows.names), newer, stale }
+fn assemble(read: Vec<Read>) -> LoadedBase {
+    let mut newer: HashMap<ConversationId, Offset> = HashMap::new();
+    let (mut stale, mut parts) = (Vec::new(), Vec::with_capacity(read.len()));
+    for read in read {
+        for (id, version) in read.newer {
+            let held = newer.entry(id).or_insert(version);
+            *held = version.max(*held);
+        }
+        // An older state may be stale where the newest is not: folding that again changes nothing.
+        stale.extend(read.stale);
+        parts.push(read.part);
+    }
+    stale.sort_unstable();
+    stale.dedup();
+    let mut names = Names::default();
+    let base = Base::of_parts(parts, &mut names);
+    LoadedBase { inbox: Inbox::new(base, names), newer, stale }
 }
 
 /// Runs what takes a processor for a while beside the tasks that wait.

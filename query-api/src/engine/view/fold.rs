@@ -149,9 +149,19 @@ impl View {
     }
 
     /// The states of the conversations that these events belong to; new ones where there are none.
-    pub(super) fn states_of(&self, rows: &[EventRow]) -> Result<HashMap<ConversationId, ConversationState>, Fault> {
-        let state = self.state.read();
+    fn states_of(&self, rows: &[EventRow]) -> Result<HashMap<ConversationId, ConversationState>, Fault> {
         let mut states = HashMap::new();
+        self.add_states_of(&mut states, rows)?;
+        Ok(states)
+    }
+
+    /// Adds those of them that are not there.
+    pub(super) fn add_states_of(
+        &self,
+        states: &mut HashMap<ConversationId, ConversationState>,
+        rows: &[EventRow],
+    ) -> Result<(), Fault> {
+        let state = self.state.read();
         for event in rows.iter().map(|row| &row.event) {
             let Some(id) = event.conversation else { continue };
             if let hash_map::Entry::Vacant(entry) = states.entry(id) {
@@ -159,7 +169,7 @@ impl View {
                 entry.insert(held.unwrap_or_else(|| ConversationState::new(id, event.connection, event.platform)));
             }
         }
-        Ok(states)
+        Ok(())
     }
 
     /// Builds the inbox's base anew beside what goes on, once enough has moved.

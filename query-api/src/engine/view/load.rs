@@ -3,13 +3,18 @@ use super::{Folding, Listeners, Pinned, View, ViewState, base, fold::fold_rows, 
 use crate::engine::{
     context::Context,
     fault::Fault,
+    inbox::base::Part,
     retention::{CutDays, DayAtCut, at_cut},
     slot::SlotTail,
 };
+use arrow::record_batch::RecordBatch;
+use futures::{StreamExt, TryStreamExt, stream};
 use parking_lot::{Mutex, RwLock};
 use schemas::{
     amendment::Amendments,
+    columns::read_events_to_fold,
     conversation::ConversationState,
+    event::Event,
     ids::{ConversationId, WorkspaceId},
     log::Offset,
     partition::{PartitionDay, Table},
@@ -17,6 +22,7 @@ use schemas::{
 };
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::RangeInclusive,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -24,6 +30,9 @@ use std::{
 };
 use tokio::sync::Notify;
 use warehouse::{catalog::DataFile, duplicates::Seen, file::ScanFilter};
+
+/// About how many rows of the files are folded by one task: bounds the memory, as states are kept decoded meanwhile.
+const RANGE_ROWS: u64 = 200_000;
 
 /// Tells views apart.
 static SERIAL: AtomicU64 = AtomicU64::new(0);
@@ -60,7 +69,7 @@ impl View {
             wake: Arc::new(Notify::new()),
         });
         view.refold_loaded(&loaded.stale).await?;
-        view.fold_files(&pinned, derived, &loaded.newer, cut).await?;
+        view.fold_files(&pinned, derived, loaded.newer, cut).await?;
         slot.watch(workspace, &view.wake);
         view.catch_up().await?;
         view.live.store(true, Ordering::Relaxed);
@@ -80,38 +89,75 @@ impl View {
         Ok(())
     }
 
-    /// Folds the rows of files that the derived states do not hold, day by day and in order, so that few come late.
+    /// Folds the rows of files that the derived states do not hold.
     async fn fold_files(
-        &self,
+        self: &Arc<Self>,
         pinned: &Pinned,
         derived: Offset,
-        newer: &HashMap<ConversationId, Offset>,
+        newer: HashMap<ConversationId, Offset>,
         cut: Millis,
     ) -> Result<(), Fault> {
         let mut days: BTreeMap<PartitionDay, Vec<DataFile>> = BTreeMap::new();
+        let mut rows = 0;
         let wanted = |f: &&DataFile| f.table == Table::Events && f.max_offset >= derived;
         for file in pinned.files.iter().filter(wanted).filter(|f| at_cut(f.day, cut) != DayAtCut::Gone) {
+            rows += file.rows;
             days.entry(file.day).or_default().push(file.clone());
         }
-        let filter = ScanFilter { from: Some(derived), ..ScanFilter::default() };
-        for files in days.into_values() {
-            let mut rows = self.context.rows(self.workspace, &files, &filter).await?;
-            // Also those that are folded into their messages' rows: the derived states may be older than that.
-            for row in rows.iter().filter(|row| row.event.amends.is_some()) {
-                self.state.write().amendments.add(&row.event);
+        let history = Arc::new(History { days, derived, newer });
+        let ranges = ranges(rows);
+        let fold = |range: RangeInclusive<ConversationId>| {
+            let (view, history) = (self.clone(), history.clone());
+            // Spawned, so that ranges are folded on different processors.
+            let folded = tokio::spawn(async move { view.fold_range(&history, &range).await });
+            async { folded.await.map_err(|_| Fault::stopping())? }
+        };
+        let mut folded = stream::iter(ranges).map(fold).buffer_unordered(base::processors());
+        let mut parts = Vec::new();
+        while let Some((part, amendments)) = folded.try_next().await? {
+            parts.push(part);
+            let mut state = self.state.write();
+            for event in &amendments {
+                state.amendments.add(event);
             }
-            rows.retain(|row| {
-                row.event.conversation.is_some_and(|id| newer.get(&id).is_none_or(|at| row.offset >= *at))
-            });
-            rows.sort_unstable_by_key(|row| row.event.order_key());
-            let mut states = self.states_of(&rows)?;
-            fold_rows(&mut states, &rows);
-            // The events themselves are in the files.
-            self.refold_stale(&mut states, &[]).await?;
-            self.put_all(states);
-            self.merge_now().await?;
         }
+        if parts.iter().all(|part| part.rows.is_empty()) {
+            return Ok(());
+        }
+        // Nobody else has the view yet.
+        let inbox = std::mem::take(&mut self.state.write().inbox);
+        let inbox = base::blocking(move || Ok(inbox.take_in(parts)?)).await?;
+        self.state.write().inbox = inbox;
         Ok(())
+    }
+
+    /// Folds what the files hold of some conversations, day by day and in order, so that few events come late. Returns
+    /// their states, and the amendments among the events.
+    async fn fold_range(
+        &self,
+        history: &Arc<History>,
+        conversations: &RangeInclusive<ConversationId>,
+    ) -> Result<(Part, Vec<Event>), Fault> {
+        let mut states: HashMap<ConversationId, ConversationState> = HashMap::new();
+        let mut amendments = Vec::new();
+        for files in history.days.values() {
+            let known = history.clone();
+            let read = move |batch: &RecordBatch| read_events_to_fold(batch, |id| known.from(id));
+            let mut slices = self.context.slices(self.workspace, files.clone(), conversations, read);
+            let mut rows = Vec::new();
+            while let Some(read) = slices.next().await? {
+                rows.extend(read);
+            }
+            // Also those that are folded into their messages' rows: the derived states may be older than that.
+            amendments.extend(rows.iter().map(|row| &row.event).filter(|event| event.amends.is_some()).cloned());
+            rows.sort_unstable_by_key(|row| (row.event.conversation, row.event.order_key()));
+            self.add_states_of(&mut states, &rows)?;
+            fold_rows(&mut states, &rows);
+        }
+        // The events themselves are in the files.
+        self.refold_stale(&mut states, &[]).await?;
+        let part = base::blocking(move || Ok(Part::of(states.values())?)).await?;
+        Ok((part, amendments))
     }
 
     fn put_all(&self, states: HashMap<ConversationId, ConversationState>) {
@@ -120,15 +166,29 @@ impl View {
             state.inbox.put(state_of_one);
         }
     }
+}
 
-    async fn merge_now(&self) -> Result<(), Fault> {
-        let Some(merge) = self.state.read().inbox.begin_merge() else { return Ok(()) };
-        let (base, merge) = base::blocking(move || Ok((merge.build()?, merge))).await?;
-        let old = self.state.write().inbox.end_merge(&merge, base);
-        // Much memory to give back; not under the lock.
-        drop((old, merge));
-        Ok(())
+/// What is to be folded of the files.
+struct History {
+    days: BTreeMap<PartitionDay, Vec<DataFile>>,
+    derived: Offset,
+    newer: HashMap<ConversationId, Offset>,
+}
+
+impl History {
+    /// The first offset that a conversation's derived state does not hold.
+    fn from(&self, id: ConversationId) -> Offset {
+        self.newer.get(&id).map_or(self.derived, |at| self.derived.max(*at))
     }
+}
+
+/// All conversations in so many ranges that each holds about [`RANGE_ROWS`] of the rows: ids are keyed hashes, so that
+/// they spread evenly.
+fn ranges(rows: u64) -> Vec<RangeInclusive<ConversationId>> {
+    let parts = u128::from(rows.div_ceil(RANGE_ROWS));
+    let start = |part: u128| if part == parts { u128::MAX } else { u128::MAX / parts * part };
+    let id = |n: u128| ConversationId(n.to_be_bytes());
+    (0..parts).map(|part| id(start(part))..=id(start(part + 1) - u128::from(part + 1 < parts))).collect()
 }
 
 /// The amendments that are not folded into their messages' rows.
@@ -146,4 +206,22 @@ async fn amendments(
         amendments.add(&row.event);
     }
     Ok(amendments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ranges_hold_each_conversation_once(rows in 0u64..5_000_000, id: [u8; 16]) {
+            let ranges = ranges(rows);
+            prop_assert_eq!(ranges.len() as u64, rows.div_ceil(RANGE_ROWS));
+            for id in [id, [0; 16], [0xff; 16]] {
+                let holding = ranges.iter().filter(|range| range.contains(&ConversationId(id))).count();
+                prop_assert_eq!(holding, usize::from(rows > 0));
+            }
+        }
+    }
 }

@@ -5,7 +5,6 @@ use crate::engine::{
     retention::{DayAtCut, at_cut},
     weight::{Budget, TOGETHER, weight},
 };
-use futures::TryStreamExt;
 use schemas::{
     columns::{EventRow, read_events},
     conversation::ConversationState,
@@ -161,16 +160,13 @@ impl View {
     ) -> Result<(), Fault> {
         let has = |day: PartitionDay| days.iter().any(|(d, _)| *d == day);
         let files = thread.pinned.events_of(has);
-        let filter = ScanFilter { conversations: vec![thread.id], ..ScanFilter::default() };
         let mut messages = |mut rows: Vec<EventRow>| {
             rows.retain(|row| row.event.kind == Kind::Message && row.event.event_at >= thread.cut);
             take(rows);
         };
-        if !files.is_empty() {
-            let mut stream = self.context.files.scan(self.workspace, &files, &filter, None).await?;
-            while let Some(batch) = stream.try_next().await? {
-                messages(read_events(&batch)?);
-            }
+        let mut slices = self.context.slices(self.workspace, files, &(thread.id..=thread.id), read_events);
+        while let Some(rows) = slices.next().await? {
+            messages(rows);
         }
         let offsets: Vec<Offset> = thread.tail.iter().filter(|(_, day)| has(*day)).map(|(offset, _)| *offset).collect();
         let mut offsets = offsets.as_slice();

@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Connection};
 type Step = &'static [&'static str];
 
 /// Every step, oldest first. The version of a database is how many of them it has.
-const STEPS: &[Step] = &[CATALOG_1, REGISTRY_1];
+const STEPS: &[Step] = &[CATALOG_1, REGISTRY_1, CATALOG_2];
 
 /// Data files, offsets, totals, leases.
 const CATALOG_1: Step = &[
@@ -70,6 +70,13 @@ const CATALOG_1: Step = &[
         next_offset BIGINT NOT NULL,
         PRIMARY KEY (slot, workspace)
     )",
+];
+
+/// Indexes that answer what jobs look for: which files are new, and how many each day has.
+const CATALOG_2: Step = &[
+    "CREATE INDEX files_created ON files (slot, created_snapshot)",
+    "DROP INDEX files_live",
+    "CREATE INDEX files_live ON files (slot, workspace, table_name, day, class, amendments) WHERE removed_at IS NULL",
 ];
 
 /// Workspaces, connections, API keys. `version` is the registry's counter at the row's last change. What ends in

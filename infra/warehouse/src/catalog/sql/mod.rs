@@ -18,17 +18,22 @@ mod replace;
 mod rows;
 mod slots;
 mod totals;
+mod work;
 
 pub(crate) use database::{Database, Write};
 pub(crate) use error::is_unique_violation;
 pub(crate) use rows::{bytes, slot, small};
 
-use super::{Catalog, CatalogError, DataFile, Generation, LandCommit, Lease, Outcome, Replacement, Snapshot};
+use super::{
+    Catalog, CatalogError, Crowd, DataFile, Generation, LandCommit, Lease, Outcome, Replacement, Snapshot,
+    SnapshotNumber,
+};
 use async_trait::async_trait;
 use schemas::{
     clock::SharedClock,
     ids::{DataFileId, EventId, LogEpoch, WorkspaceId},
     log::{Offset, Slot},
+    partition::{PartitionDay, RetentionClass},
     time::Millis,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -106,6 +111,18 @@ impl Catalog for SqlCatalog {
 
     async fn live_files(&self, slot: Slot) -> Result<Vec<DataFile>, CatalogError> {
         files::live(&self.database, slot).await
+    }
+
+    async fn underived(&self, slot: Slot, since: SnapshotNumber) -> Result<Vec<(WorkspaceId, Offset)>, CatalogError> {
+        work::underived(&self.database, slot, since).await
+    }
+
+    async fn crowded(&self, slot: Slot) -> Result<Vec<Crowd>, CatalogError> {
+        work::crowded(&self.database, slot).await
+    }
+
+    async fn oldest(&self, slot: Slot) -> Result<Vec<(WorkspaceId, RetentionClass, PartitionDay)>, CatalogError> {
+        work::oldest(&self.database, slot).await
     }
 
     async fn derived(&self, slot: Slot) -> Result<Vec<(WorkspaceId, Offset)>, CatalogError> {
