@@ -1,7 +1,7 @@
 //! From records to rows by partition: opened, checked for copies, counted.
 use super::known::Known;
 use crate::{Shared, TransformError};
-use records::RecordError;
+use records::{Opener, RecordError};
 use schemas::{
     columns::{DeadLetterRow, EventRow},
     ids::WorkspaceId,
@@ -31,9 +31,9 @@ pub(super) struct Batch {
     workspaces: HashMap<WorkspaceId, Vec<(Offset, Opened)>>,
 }
 
-#[allow(clippy::large_enum_variant, reason = "nearly all are payloads")]
 enum Opened {
-    Payload(Payload),
+    /// In a box, as it is moved from list to list on its way into a file.
+    Payload(Box<Payload>),
     /// The workspace's key is destroyed.
     Dark,
 }
@@ -108,9 +108,10 @@ async fn open_all(
     records: Vec<(Offset, SealedRecord)>,
 ) -> Result<Vec<(Offset, WorkspaceId, Opened)>, TransformError> {
     let mut opened = Vec::with_capacity(records.len());
+    let mut opener = Opener::new(keyring);
     for (offset, record) in records {
-        let payload = match records::open(keyring, &record).await {
-            Ok(payload) => Opened::Payload(payload),
+        let payload = match opener.open(&record).await {
+            Ok(payload) => Opened::Payload(Box::new(payload)),
             Err(RecordError::KeyDestroyed) => Opened::Dark,
             Err(RecordError::Unavailable(why)) => return Err(TransformError::Unavailable(why)),
             Err(other) => return Err(TransformError::Integrity(format!("offset {offset}: {other}"))),
@@ -121,10 +122,11 @@ async fn open_all(
 }
 
 fn candidate(opened: &Opened) -> Option<Candidate> {
-    match opened {
-        Opened::Payload(Payload::Event(event)) => Some(Candidate::of(event)),
-        Opened::Payload(Payload::Raw(raw)) => Some(Candidate::dead_letter(raw.id, raw.received_at)),
-        Opened::Payload(Payload::Ignored(_)) | Opened::Dark => None,
+    let Opened::Payload(payload) = opened else { return None };
+    match payload.as_ref() {
+        Payload::Event(event) => Some(Candidate::of(event)),
+        Payload::Raw(raw) => Some(Candidate::dead_letter(raw.id, raw.received_at)),
+        Payload::Ignored(_) => None,
     }
 }
 
@@ -144,11 +146,15 @@ impl Sorted {
         for (offset, opened) in records {
             let candidate = candidate(&opened);
             let copy = candidate.is_some_and(|c| copies.contains(&c.key()) || seen.has(&c));
-            let outcome = match opened {
-                Opened::Dark => Outcome::Ignored(IgnoredReason::WorkspaceDeleted),
-                Opened::Payload(Payload::Ignored(ignored)) => Outcome::Ignored(ignored.reason),
-                Opened::Payload(_) if copy => Outcome::Duplicate,
-                Opened::Payload(Payload::Event(event)) => {
+            let payload = match opened {
+                Opened::Dark => None,
+                Opened::Payload(payload) => Some(*payload),
+            };
+            let outcome = match payload {
+                None => Outcome::Ignored(IgnoredReason::WorkspaceDeleted),
+                Some(Payload::Ignored(ignored)) => Outcome::Ignored(ignored.reason),
+                Some(_) if copy => Outcome::Duplicate,
+                Some(Payload::Event(event)) => {
                     let (day, class) = (event.partition_day(), event.retention_class());
                     // A day whose key may be gone takes no more rows.
                     if day_is_expired(day, now, class, days) {
@@ -165,7 +171,7 @@ impl Sorted {
                         Outcome::Committed
                     }
                 }
-                Opened::Payload(Payload::Raw(raw)) => {
+                Some(Payload::Raw(raw)) => {
                     let day = PartitionDay::containing(raw.received_at);
                     let class = RetentionClass::DEAD_LETTERS;
                     if day_is_expired(day, now, class, days) {
