@@ -8,6 +8,10 @@ use std::io;
 /// Files that the process may have open, if the system lets it.
 const OPEN_FILES: u64 = 65_536;
 
+/// Niceness of the background: against one thread of the front it gets a tenth of a core, and all of an idle one.
+#[cfg(target_os = "linux")]
+const STAND_BACK: i32 = 10;
+
 /// No core dumps and no debugger: keys are in memory. No file that others may read. Panics say where and not what, as
 /// their text may hold content.
 ///
@@ -31,6 +35,15 @@ pub fn harden() -> io::Result<()> {
         }
     }));
     Ok(())
+}
+
+/// Lets the calling thread, and the threads that it starts, stand back behind all others while the cores are busy.
+pub fn stand_back() {
+    // On Linux a thread has a niceness of its own; elsewhere it would be the whole process that stands back.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(STAND_BACK) {
+        tracing::debug!(%error, "a thread of the background has no lower priority");
+    }
 }
 
 /// The most memory that the process ever had resident, in bytes; 0 where the system does not say.

@@ -1,6 +1,8 @@
 //! The jobs between log and files, in a task that can be asked to land at once.
 use super::{
-    StartError, fault,
+    StartError,
+    background::Background,
+    fault,
     stop::turned,
     stores::{Events, Stores},
 };
@@ -19,6 +21,8 @@ pub struct Land(mpsc::Sender<Request>);
 /// The task that runs them.
 pub struct LandTask {
     handle: TransformHandle,
+    /// Where the workers and the jobs run.
+    _background: Background,
     requests: mpsc::Receiver<Request>,
 }
 
@@ -62,7 +66,12 @@ pub fn start(
         committed,
     };
     let (sender, requests) = mpsc::channel(64);
-    Ok((Land(sender), LandTask { handle: Jobs::new(options, metrics).start(), requests }))
+    let background = Background::start().map_err(StartError::part)?;
+    let handle = {
+        let _inside = background.enter();
+        Jobs::new(options, metrics).start()
+    };
+    Ok((Land(sender), LandTask { handle, _background: background, requests }))
 }
 
 impl Land {

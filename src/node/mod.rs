@@ -1,4 +1,5 @@
 //! A process on a data directory: everything that is built at start, what runs, and how it ends.
+mod background;
 mod desk;
 mod directory;
 mod endpoints;

@@ -93,6 +93,7 @@ impl Stores {
         let options = Options {
             segment_bytes: config.log.segment_bytes.0,
             max_total_bytes: config.log.max_bytes.0,
+            lay_out: true,
             ..Options::new(directory.directory("log")?, config.log.slots, self.clock.clone(), self.entropy.clone())
         };
         let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(options)).await.map_err(StartError::part)?;

@@ -50,12 +50,22 @@ impl Cipher {
 
     /// The plaintext of nonce ‖ ciphertext ‖ tag; `None` when it does not verify.
     pub(crate) fn open(&self, sealed: &[u8], aad: &[u8]) -> Option<Vec<u8>> {
+        let mut plain = Vec::new();
+        self.open_into(sealed, aad, &mut plain).map(|()| plain)
+    }
+
+    /// [`Self::open`] into a buffer that is used again; empty when it does not verify.
+    pub(crate) fn open_into(&self, sealed: &[u8], aad: &[u8], plain: &mut Vec<u8>) -> Option<()> {
+        plain.clear();
         let (nonce, rest) = sealed.split_first_chunk::<NONCE>()?;
         let (body, tag) = rest.split_last_chunk::<TAG>()?;
-        let mut plain = body.to_vec();
+        plain.extend_from_slice(body);
         let opened =
             self.0.decrypt_inout_detached(&Nonce::from(*nonce), aad, plain.as_mut_slice().into(), &Tag::from(*tag));
-        opened.ok().map(|()| plain)
+        if opened.is_err() {
+            plain.clear();
+        }
+        opened.ok()
     }
 
     /// A key wrapped by this one: raw nonce ‖ ciphertext ‖ tag.
@@ -82,12 +92,19 @@ impl Cipher {
 
 /// Each part prefixed by its length, u32 big-endian: the AAD of everything that is not a wrapping.
 pub(crate) fn prefixed(parts: &[&[u8]]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(parts.iter().map(|p| p.len() + 4).sum());
+    let mut out = Vec::new();
+    prefix_into(&mut out, parts);
+    out
+}
+
+/// [`prefixed`] into a buffer that is used again.
+pub(crate) fn prefix_into(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    out.clear();
+    out.reserve(parts.iter().map(|p| p.len() + 4).sum());
     for part in parts {
         out.extend_from_slice(&length_prefix(part));
         out.extend_from_slice(part);
     }
-    out
 }
 
 fn length_prefix(part: &[u8]) -> [u8; 4] {

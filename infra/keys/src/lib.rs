@@ -27,7 +27,7 @@ pub use error::{KeyError, KeyErrorClass};
 pub use file_kms::FileKms;
 pub use key_id::{master_key_id, parse_master_key_id};
 pub use key_material::master_key_of;
-pub use keyring::{Keyring, KeyringOptions};
+pub use keyring::{Keyring, KeyringOptions, RecordOpener};
 pub use kms::{Kms, RootKey, Wrapped};
 pub use pseudonyms::Pseudonyms;
 pub use sealer::{EVENTS_TOPIC, RecordSealer};

@@ -11,7 +11,7 @@ use schemas::{
 };
 
 /// Bytes of the counter before the payload.
-const COUNTER: usize = 8;
+pub(crate) const COUNTER: usize = 8;
 
 /// A data key that was unwrapped to open records, with all that its header fields said.
 pub(crate) struct OpenedDek {
@@ -61,11 +61,23 @@ impl OpenedDek {
 
     /// The counter and the payload.
     pub(crate) fn open(&self, topic: &str, record: &SealedRecord) -> Result<(u64, Vec<u8>), KeyError> {
-        let aad = record_aad(topic, record.workspace, record.event, record.schema, &record.master_key, record.dek);
-        let mut plain = self.cipher.open(&record.value, &aad).ok_or_else(|| integrity(record, "value"))?;
-        let counter = plain.first_chunk::<COUNTER>().ok_or_else(|| integrity(record, "counter"))?;
-        let counter = u64::from_be_bytes(*counter);
+        let (mut aad, mut plain) = (Vec::new(), Vec::new());
+        let counter = self.open_into(topic, record, &mut aad, &mut plain)?;
         plain.drain(..COUNTER);
         Ok((counter, plain))
+    }
+
+    /// The counter; `plain` begins with it and holds the payload from [`COUNTER`] on. Both buffers are used again.
+    pub(crate) fn open_into(
+        &self,
+        topic: &str,
+        record: &SealedRecord,
+        aad: &mut Vec<u8>,
+        plain: &mut Vec<u8>,
+    ) -> Result<u64, KeyError> {
+        record_aad(aad, topic, record.workspace, record.event, record.schema, &record.master_key, record.dek);
+        self.cipher.open_into(&record.value, aad, plain).ok_or_else(|| integrity(record, "value"))?;
+        let counter = plain.first_chunk::<COUNTER>().ok_or_else(|| integrity(record, "counter"))?;
+        Ok(u64::from_be_bytes(*counter))
     }
 }

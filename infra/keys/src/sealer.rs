@@ -1,6 +1,6 @@
 //! Seals log records under a data key of this process (`security.md` §1, §3).
 use crate::{
-    aead::{Cipher, NONCE, TAG, WRAPPED, commitment, prefixed, wrapping_aad},
+    aead::{Cipher, NONCE, TAG, WRAPPED, commitment, prefix_into, wrapping_aad},
     error::KeyError,
     masters::MasterKey,
     secret::Secret32,
@@ -45,11 +45,19 @@ pub(crate) fn distance(a: i64, b: i64) -> Duration {
     Duration::from_millis(a.abs_diff(b))
 }
 
-/// The AAD of a record's value: each part prefixed by its length (`security.md` §3).
-pub(crate) fn record_aad(topic: &str, ws: WorkspaceId, event: EventId, schema: u32, mk: &str, dek: DekId) -> Vec<u8> {
+/// The AAD of a record's value, into a buffer: each part prefixed by its length (`security.md` §3).
+pub(crate) fn record_aad(
+    out: &mut Vec<u8>,
+    topic: &str,
+    ws: WorkspaceId,
+    event: EventId,
+    schema: u32,
+    mk: &str,
+    dek: DekId,
+) {
     let (topic, schema) = (topic.as_bytes(), schema.to_be_bytes());
     // The record key is the workspace id (§3), so it comes twice.
-    prefixed(&[b"cm-k1", topic, &ws.0, &event.0, &ws.0, &schema, mk.as_bytes(), &dek.0])
+    prefix_into(out, &[b"cm-k1", topic, &ws.0, &event.0, &ws.0, &schema, mk.as_bytes(), &dek.0]);
 }
 
 /// A data key of one workspace and topic, in this process only. Shared between threads without a lock.
@@ -120,7 +128,8 @@ impl RecordSealer {
         if counter >= MAX_RECORDS {
             return Err(KeyError::Limit("records under one data key".into()));
         }
-        let aad = record_aad(self.topic, self.workspace, event, schema, &self.master_key, self.dek);
+        let mut aad = Vec::new();
+        record_aad(&mut aad, self.topic, self.workspace, event, schema, &self.master_key, self.dek);
         let value = self.cipher.seal(&self.nonce(counter), &aad, &[&counter.to_be_bytes(), plaintext])?;
         debug_assert_eq!(value.len(), NONCE + 8 + plaintext.len() + TAG);
         Ok(SealedRecord {

@@ -117,6 +117,7 @@ async fn a_destroyed_workspace_is_dark() {
     for keyring in [&keyring, &other, &home.keyring().await] {
         let gone = || Some(KeyError::Destroyed(format!("w/{A}")));
         assert_eq!(keyring.open_record(&record).await.err(), gone());
+        assert_eq!(keyring.opener().open(&record).await.err(), gone());
         assert_eq!(keyring.open_field(A, "workspace.name", &field).await.err(), gone());
         assert_eq!(keyring.seal(A, EVENT, 1, b"").await.err(), gone());
         assert_eq!(keyring.seal_field(A, "workspace.name", b"").await.err(), gone());

@@ -15,6 +15,12 @@ async fn assert_refused(home: &Home, warm: &keys::Keyring, record: &SealedRecord
         let error = keyring.open_record(record).await.expect_err(what);
         assert!(matches!(error, KeyError::Integrity(_)), "{what}: {error:?}");
         assert_eq!(error.class(), KeyErrorClass::Integrity);
+        // Also right behind a record that opened, with its data key at hand.
+        let mut opener = keyring.opener();
+        let good = keyring.seal(A, EVENT, 1, b"good").await.expect("sealed");
+        assert_eq!(opener.open(&good).await.expect("opened"), b"good");
+        assert!(matches!(opener.open(record).await, Err(KeyError::Integrity(_))), "{what}");
+        assert_eq!(opener.open(&good).await.expect("opened after a refusal"), b"good");
     }
 }
 

@@ -1,7 +1,7 @@
 //! How fast the embedded log takes single records of 600 bytes, and how long each waits to be durable.
 //!
-//! `cargo run --release -p event-log --example append_bench [directory]`: give a directory on the disk in question;
-//! the default is the system's temporary directory.
+//! `cargo run --release -p event-log --example append_bench [directory] [laid-out]`: give a directory on the disk in
+//! question; the default is the system's temporary directory. With `laid-out`, segments of 4 MiB are laid out ahead.
 use event_log::{
     SharedLog,
     embedded::{EmbeddedLog, Options},
@@ -50,10 +50,12 @@ async fn one(log: SharedLog, slot: Slot, appends: usize) -> Result<Vec<Duration>
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let parent = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, Into::into);
+    let lay_out = std::env::args().nth(2).as_deref() == Some("laid-out");
     println!("{:>9} {:>9} {:>12} {:>10} {:>10}", "appenders", "appends", "appends/s", "p50 ms", "p99 ms");
     for (appenders, appends) in [(1, 2000), (16, 500), (256, 200)] {
         let directory = tempfile::tempdir_in(&parent)?;
-        let options = Options::new(directory.path(), SLOTS, Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let mut options = Options::new(directory.path(), SLOTS, Arc::new(SystemClock), Arc::new(SystemEntropy));
+        (options.segment_bytes, options.lay_out) = (4 << 20, lay_out);
         let log = EmbeddedLog::open(options)?;
         let begun = Instant::now();
         let tasks: Vec<_> =

@@ -1,5 +1,5 @@
 //! Sealed payloads in the event log: the only way in ([`Appender`], which seals before anything reaches a log) and the
-//! only way out ([`open`]).
+//! only way out ([`open`], [`Opener`]).
 mod position;
 
 pub use position::{InvalidPosition, Position};
@@ -96,6 +96,25 @@ impl Appender {
         let count = u64::try_from(records.len()).unwrap_or(u64::MAX);
         let first = self.log.append(slot, records).await?;
         Ok(Position { epoch: self.log.epoch(), slot, next: Offset(first.0 + count) })
+    }
+}
+
+/// Opens many records in a row, each as [`open`] does.
+pub struct Opener(keys::RecordOpener);
+
+impl Opener {
+    /// An opener with keys of this ring. Drop it when the records end: it may hold a data key.
+    pub fn new(keyring: &Keyring) -> Self {
+        Self(keyring.opener())
+    }
+
+    /// Opens the next record.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub async fn open(&mut self, record: &SealedRecord) -> Result<Payload, RecordError> {
+        let schema = record.schema;
+        Ok(Payload::decode(schema, self.0.open(record).await?)?)
     }
 }
 

@@ -33,7 +33,8 @@ use schemas::{
     time::Millis,
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
+    hash::{BuildHasherDefault, Hasher},
     sync::Arc,
     time::Duration,
 };
@@ -145,7 +146,7 @@ impl Candidate {
 /// The records of a workspace that were seen since a snapshot: of a batch, or of the tail.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    at: HashMap<(Table, EventId), Vec<SeenRecord>>,
+    at: HashMap<(Table, EventId), Records, BuildHasherDefault<IdHasher>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +163,50 @@ impl SeenRecord {
     }
 }
 
+/// The records of one id, in the log's order. Nearly always there is one.
+#[derive(Clone, Debug)]
+struct Records {
+    first: SeenRecord,
+    more: Vec<SeenRecord>,
+}
+
+impl Records {
+    fn iter(&self) -> impl Iterator<Item = &SeenRecord> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+}
+
+/// Folds an id. Event ids come from a keyed hash, so nobody outside can make them fall together.
+#[derive(Clone, Copy, Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // An odd constant with well-spread bits; the rotation brings the high bits, where it mixes, down again.
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn write_isize(&mut self, word: isize) {
+        self.write_u64(word as u64);
+    }
+}
+
 impl Seen {
     /// True when a record seen before makes this one a copy.
     pub fn has(&self, candidate: &Candidate) -> bool {
@@ -174,7 +219,12 @@ impl Seen {
     pub fn add(&mut self, candidate: &Candidate, claimed: bool) {
         let Candidate { at, says, conversation, .. } = *candidate;
         let record = SeenRecord { at, claimed, says, conversation };
-        self.at.entry((candidate.table, candidate.id)).or_default().push(record);
+        match self.at.entry((candidate.table, candidate.id)) {
+            Entry::Vacant(entry) => {
+                entry.insert(Records { first: record, more: Vec::new() });
+            }
+            Entry::Occupied(mut entry) => entry.get_mut().more.push(record),
+        }
     }
 
     /// How many ids were noted.

@@ -17,7 +17,7 @@ use schemas::{
 };
 use serde::Serialize;
 use std::{collections::HashMap, sync::Arc};
-use tokio::io::AsyncBufRead;
+use tokio::{io::AsyncBufRead, task::JoinHandle};
 use warehouse::registry::{RegistryError, Workspace};
 
 /// Most lines of a batch, and most bytes of its lines.
@@ -84,6 +84,8 @@ struct Run<'a> {
     batch: Vec<(EventId, Payload)>,
     bytes: usize,
     summary: ImportSummary,
+    /// The batch before, on its way to the disk while the next lines are read.
+    appending: Option<JoinHandle<Result<(Position, u64), RecordError>>>,
     position: Option<Position>,
 }
 
@@ -117,6 +119,7 @@ impl Importer {
             batch: Vec::new(),
             bytes: 0,
             summary: ImportSummary::default(),
+            appending: None,
             position: None,
         };
         let mut number = 0;
@@ -137,6 +140,7 @@ impl Importer {
             }
         }
         run.flush().await?;
+        run.appended().await?;
         run.summary.position = run.position.map(|position| position.to_string());
         Ok(run.summary)
     }
@@ -212,13 +216,26 @@ impl Run<'_> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let slot = self.workspace.slot;
+        // One at a time, so that the lines stay in order.
+        self.appended().await?;
+        let (id, slot) = (self.workspace.id, self.workspace.slot);
         self.importer.gate.admit(slot).await;
-        let appender = &self.importer.intake.appender;
-        self.position = Some(appender.append(self.workspace.id, slot, &self.batch).await?);
-        self.summary.appended += self.batch.len() as u64;
-        self.batch.clear();
+        let (appender, batch) = (self.importer.intake.appender.clone(), std::mem::take(&mut self.batch));
+        self.appending = Some(tokio::spawn(async move {
+            let position = appender.append(id, slot, &batch).await?;
+            Ok((position, batch.len() as u64))
+        }));
         self.bytes = 0;
+        Ok(())
+    }
+
+    /// Waits until the batch before is durable.
+    async fn appended(&mut self) -> Result<(), ImportError> {
+        let Some(appending) = self.appending.take() else { return Ok(()) };
+        let appended = appending.await.map_err(|_| RecordError::Unavailable("appending was stopped".into()))?;
+        let (position, lines) = appended?;
+        self.position = Some(position);
+        self.summary.appended += lines;
         Ok(())
     }
 }

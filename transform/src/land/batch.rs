@@ -1,7 +1,7 @@
 //! From records to rows by partition: opened, checked for copies, counted.
 use super::known::Known;
 use crate::{Shared, TransformError};
-use records::RecordError;
+use records::{Opener, RecordError};
 use schemas::{
     columns::{DeadLetterRow, EventRow},
     event::Event,
@@ -32,9 +32,9 @@ pub(super) struct Batch {
     workspaces: HashMap<WorkspaceId, Vec<(Offset, Opened)>>,
 }
 
-#[allow(clippy::large_enum_variant, reason = "nearly all are payloads")]
 enum Opened {
-    Payload(Payload),
+    /// In a box, as it is moved from list to list on its way into a file.
+    Payload(Box<Payload>),
     /// The workspace's key is destroyed.
     Dark,
 }
@@ -118,9 +118,10 @@ async fn open_all(
     records: Vec<(Offset, SealedRecord)>,
 ) -> Result<Vec<(Offset, WorkspaceId, Opened)>, TransformError> {
     let mut opened = Vec::with_capacity(records.len());
+    let mut opener = Opener::new(keyring);
     for (offset, record) in records {
-        let payload = match records::open(keyring, &record).await {
-            Ok(payload) => Opened::Payload(payload),
+        let payload = match opener.open(&record).await {
+            Ok(payload) => Opened::Payload(Box::new(payload)),
             Err(RecordError::KeyDestroyed) => Opened::Dark,
             Err(RecordError::Unavailable(why)) => return Err(TransformError::Unavailable(why)),
             Err(other) => return Err(TransformError::Integrity(format!("offset {offset}: {other}"))),
@@ -131,10 +132,11 @@ async fn open_all(
 }
 
 fn candidate(opened: &Opened) -> Option<Candidate> {
-    match opened {
-        Opened::Payload(Payload::Event(event)) => Some(Candidate::of(event)),
-        Opened::Payload(Payload::Raw(raw)) => Some(Candidate::dead_letter(raw.id, raw.received_at)),
-        Opened::Payload(Payload::Ignored(_)) | Opened::Dark => None,
+    let Opened::Payload(payload) = opened else { return None };
+    match payload.as_ref() {
+        Payload::Event(event) => Some(Candidate::of(event)),
+        Payload::Raw(raw) => Some(Candidate::dead_letter(raw.id, raw.received_at)),
+        Payload::Ignored(_) => None,
     }
 }
 
@@ -152,10 +154,14 @@ impl Sorted {
         let mut seen = Seen::default();
         let mut totals: BTreeMap<Outcome, u64> = BTreeMap::new();
         for (offset, opened) in records {
-            let outcome = match opened {
-                Opened::Dark => Outcome::Ignored(IgnoredReason::WorkspaceDeleted),
-                Opened::Payload(Payload::Ignored(ignored)) => Outcome::Ignored(ignored.reason),
-                Opened::Payload(Payload::Event(event)) => {
+            let payload = match opened {
+                Opened::Dark => None,
+                Opened::Payload(payload) => Some(*payload),
+            };
+            let outcome = match payload {
+                None => Outcome::Ignored(IgnoredReason::WorkspaceDeleted),
+                Some(Payload::Ignored(ignored)) => Outcome::Ignored(ignored.reason),
+                Some(Payload::Event(event)) => {
                     let (event, outcome) = match judge(&event, &before.copies, &before.origins, &[&seen]) {
                         Verdict::First => (Some(event), Outcome::Committed),
                         Verdict::Author(amendment) => (Some(amendment), Outcome::Duplicate),
@@ -180,7 +186,7 @@ impl Sorted {
                         _ => outcome,
                     }
                 }
-                Opened::Payload(Payload::Raw(raw)) => {
+                Some(Payload::Raw(raw)) => {
                     let candidate = Candidate::dead_letter(raw.id, raw.received_at);
                     let day = PartitionDay::containing(raw.received_at);
                     let class = RetentionClass::DEAD_LETTERS;

@@ -4,7 +4,7 @@ use crate::{Shared, TransformError};
 use arrow::record_batch::RecordBatch;
 use futures::{StreamExt, TryStreamExt, stream};
 use schemas::{
-    columns::{DeadLetterColumns, EventColumns},
+    columns::{DeadLetterColumns, EventColumns, EventRow},
     partition::Table,
 };
 use std::collections::BTreeMap;
@@ -43,11 +43,16 @@ fn columns(table: Table, rows: Rows) -> Result<RecordBatch, TransformError> {
         }
         return Ok(columns.finish()?);
     }
-    let mut rows = rows.events;
-    rows.sort_unstable_by_key(|row| (row.event.conversation, row.event.order_key()));
-    let mut columns = EventColumns::with_capacity(rows.len());
-    for row in &rows {
+    let mut columns = EventColumns::with_capacity(rows.events.len());
+    for row in in_order(&rows.events) {
         columns.push(row)?;
     }
     Ok(columns.finish()?)
+}
+
+/// By conversation and time. The keys are sorted apart: the rows themselves are large and would be moved many times.
+fn in_order(rows: &[EventRow]) -> impl Iterator<Item = &EventRow> {
+    let mut keys: Vec<_> = rows.iter().map(|row| (row.event.conversation, row.event.order_key(), row)).collect();
+    keys.sort_unstable_by_key(|(conversation, order, _)| (*conversation, *order));
+    keys.into_iter().map(|(_, _, row)| row)
 }

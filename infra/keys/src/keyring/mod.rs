@@ -1,9 +1,12 @@
 //! The key store: everything that a workspace's data is sealed with.
+mod bulk;
 mod days;
 mod fields;
 mod records;
 mod watch;
 mod workspaces;
+
+pub use bulk::RecordOpener;
 
 use crate::{
     cache::{Cache, PLAINTEXT_TTL},

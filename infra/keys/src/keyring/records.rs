@@ -1,5 +1,5 @@
 //! Sealing and opening log records.
-use super::Keyring;
+use super::{Inner, Keyring};
 use crate::{
     error::KeyError,
     key_id::{MasterKind, workspace_key_version},
@@ -102,24 +102,30 @@ impl Keyring {
     /// # Errors
     /// As [`Self::open_record`].
     pub async fn open_record_in(&self, topic: &str, record: &SealedRecord) -> Result<(u64, Vec<u8>), KeyError> {
-        let inner = &self.inner;
-        inner.ensure_fresh().await?;
+        self.inner.ensure_fresh().await?;
+        self.inner.data_key(topic, record).await?.open(topic, record)
+    }
+}
+
+impl Inner {
+    /// The data key of a record, from memory or unwrapped; one that was unwrapped has opened the record.
+    pub(super) async fn data_key(&self, topic: &str, record: &SealedRecord) -> Result<Arc<OpenedDek>, KeyError> {
         let cache_key = (record.workspace, record.dek);
-        if let Some(dek) = inner.deks.get(&cache_key).filter(|dek| dek.fits(record)) {
-            return dek.open(topic, record);
+        if let Some(dek) = self.deks.get(&cache_key).filter(|dek| dek.fits(record)) {
+            return Ok(dek);
         }
         let unknown = || KeyError::Integrity(format!("record {}: it names a key that never was", record.event));
         let version = workspace_key_version(record.workspace, &record.master_key).ok_or_else(unknown)?;
         loop {
-            let epoch = inner.deks.epoch();
-            let master = match inner.masters.get(record.workspace, MasterKind::Workspace, Some(version)).await {
+            let epoch = self.deks.epoch();
+            let master = match self.masters.get(record.workspace, MasterKind::Workspace, Some(version)).await {
                 Err(KeyError::Unknown(_)) => return Err(unknown()),
                 other => other?,
             };
             let dek = Arc::new(OpenedDek::unwrap(record, &master)?);
-            let opened = dek.open(topic, record)?;
-            if inner.deks.insert(epoch, (dek.workspace(), record.dek), dek) {
-                return Ok(opened);
+            dek.open(topic, record)?;
+            if self.deks.insert(epoch, (dek.workspace(), record.dek), dek.clone()) {
+                return Ok(dek);
             }
         }
     }

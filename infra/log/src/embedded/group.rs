@@ -32,6 +32,8 @@ impl Writer {
             tracing::warn!(%error, appends = placed.len(), "the event log cannot write");
             let refusal = Refusal::from(error);
             refuse(placed.into_iter().map(|placed| placed.append).collect(), &refusal);
+            // The next try may need its space.
+            self.ahead.discard(&self.shared.options);
             return Err(refusal);
         }
         self.marks_moved = false;
@@ -40,6 +42,7 @@ impl Writer {
             self.active.since.get_or_insert_with(|| self.shared.options.clock.now());
         }
         self.publish(placed, next);
+        self.ahead.begin(&self.shared.options, &self.active);
         Ok(())
     }
 
@@ -117,5 +120,6 @@ impl Writer {
                 tracing::warn!(%error, "the event log cannot write its last frame; no record is lost");
             }
         }
+        self.active.trim();
     }
 }

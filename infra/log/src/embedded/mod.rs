@@ -3,6 +3,7 @@
 //! All slots share one stream of segment files, so that one `fdatasync` serves whatever waits; each append call is one
 //! checksummed frame, so that it is there whole or not at all. The crate's README has the file format, the reasons for
 //! an own implementation, and what happens on which failure.
+mod ahead;
 mod cache;
 mod format;
 mod group;

@@ -1,10 +1,11 @@
 //! From a directory to a log that can be appended to: lock, identity, index, torn tail.
 use super::{
+    ahead::AHEAD,
     cache::Cache,
     format::{FORMAT_VERSION, Meta, SegmentHeader},
     index::{Segment, State},
     options::{OpenError, Options},
-    scan::{ScanError, Source, Tail},
+    scan::{ScanError, Source, Tail, is_blank},
     segment::{Active, SegmentName, create_segment},
     storage::{LogFile, read_all, write_whole},
 };
@@ -42,6 +43,10 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     storage.create_dir(&options.directory).map_err(opening.io())?;
     let lock = opening.lock()?;
     let names = storage.list(&options.directory).map_err(opening.io())?;
+    if names.iter().any(|name| name == AHEAD) {
+        // Left by a process that was killed; no record is in it.
+        storage.remove(&options.directory.join(AHEAD)).map_err(opening.io())?;
+    }
     let mut segments: Vec<_> = names.iter().filter_map(|name| SegmentName::parse(name)).collect();
     segments.sort_unstable();
     let meta = match names.iter().any(|name| name == META) {
@@ -180,7 +185,9 @@ impl Opening<'_> {
         // Only now, as nothing may be changed where damage is found. Durable before the first append: else a crash
         // could bring the old tail back behind new, acknowledged frames.
         for (file, len) in cuts {
-            tracing::warn!(len, "the event log cuts off a write that was interrupted and never acknowledged");
+            if !is_blank(&*file, len).map_err(self.io())? {
+                tracing::warn!(len, "the event log cuts off a write that was interrupted and never acknowledged");
+            }
             file.set_len(len).and_then(|()| file.sync()).map_err(self.io())?;
         }
         let active = segments.back().map(|last| Active {
@@ -191,6 +198,7 @@ impl Opening<'_> {
             unsealed: false,
             closed: false,
             unverified: false,
+            laid_out: false,
         });
         let active = active.ok_or_else(|| self.damaged(META, "all segments are missing"))?;
         let cache = Cache::new(meta.slots as usize, options.cache_bytes);

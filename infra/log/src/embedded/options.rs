@@ -19,6 +19,9 @@ pub struct Options {
     pub slots: u32,
     /// A segment that has reached this length is closed and the next one begun (default 64 MiB, at most 1 GiB).
     pub segment_bytes: u64,
+    /// The next segment's file is laid out ahead, in zeros, once the one before it holds a megabyte: syncs then wait for
+    /// their own bytes alone. Costs the disk space of one more segment (default false).
+    pub lay_out: bool,
     /// A segment with records older than this is closed at the next append, truncate or maintain call (default 6 h).
     /// Only closed segments can be deleted, so this bounds how long a record outlives its truncation.
     pub segment_age: Duration,
@@ -45,6 +48,7 @@ impl Options {
             directory: directory.into(),
             slots,
             segment_bytes: 64 << 20,
+            lay_out: false,
             segment_age: Duration::from_secs(6 * 3600),
             max_total_bytes: 8 << 30,
             cache_bytes: 16 << 20,

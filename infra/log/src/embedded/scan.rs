@@ -8,6 +8,24 @@ use super::{
 use schemas::ids::LogEpoch;
 use std::io;
 
+/// Zeros are passed over in pieces of this size.
+const BLANK: [u8; 4096] = [0; 4096];
+
+/// Whether there are only zeros from `position` on.
+pub(super) fn is_blank(file: &dyn LogFile, position: u64) -> io::Result<bool> {
+    let limit = file.len()?;
+    let mut window = Window { file, limit, start: 0, bytes: Vec::new() };
+    let mut position = position;
+    while position < limit {
+        let piece = (limit - position).min(BLANK.len() as u64);
+        if window.get(position, piece)? != &BLANK[..piece as usize] {
+            return Ok(false);
+        }
+        position += piece;
+    }
+    Ok(true)
+}
+
 /// Why a segment does not read.
 #[derive(Debug)]
 pub(super) enum ScanError {
@@ -136,6 +154,11 @@ impl Source<'_> {
         let magic = FRAME_MAGIC.len() as u64;
         let mut position = broken + 1;
         while position + FRAME_HEADER as u64 <= window.limit {
+            // What was laid out ahead and not written to is long; no frame begins in it.
+            if window.limit - position > BLANK.len() as u64 && window.get(position, BLANK.len() as u64)? == BLANK {
+                position += BLANK.len() as u64;
+                continue;
+            }
             if window.get(position, magic)? == FRAME_MAGIC
                 && let Some(header) = self.frame(window, position)?
                 && header.durable > broken

@@ -51,6 +51,8 @@ pub(super) struct Active {
     pub(super) closed: bool,
     /// A sync failed, so what was acknowledged has to be read back before anything else is.
     pub(super) unverified: bool,
+    /// The file is longer than what was written to it, by zeros.
+    pub(super) laid_out: bool,
 }
 
 impl Active {
@@ -85,6 +87,15 @@ impl Active {
             tracing::warn!(%error, "the event log cannot cut back a failed write and goes on in a new segment");
             self.closed = true;
             self.unverified = true;
+        }
+    }
+
+    /// Gives back what was laid out and is not needed. Not synced: zeros that come back are cut at the next open.
+    pub(super) fn trim(&mut self) {
+        if std::mem::take(&mut self.laid_out)
+            && let Err(error) = self.file.set_len(self.len)
+        {
+            tracing::warn!(%error, "the event log cannot trim a segment; the next start does");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The one thread that writes: gathers what waits, writes it in one go, syncs once, then answers all.
 use super::{
+    ahead::{Ahead, become_segment},
     format::SegmentHeader,
     index::Segment,
     options::Options,
@@ -31,6 +32,7 @@ pub(super) struct Writer {
     removal_pending: bool,
     pub(super) damage: Option<Refusal>,
     pub(super) buffer: Vec<u8>,
+    pub(super) ahead: Ahead,
     lock: Option<super::open::Lock>,
 }
 
@@ -55,6 +57,7 @@ impl Writer {
             removal_pending: false,
             damage: None,
             buffer: Vec::new(),
+            ahead: Ahead::default(),
             lock: Some(lock),
         }
     }
@@ -153,7 +156,9 @@ impl Writer {
         let old = active.since.is_some_and(|since| options.clock.now().since(since) >= options.segment_age);
         let tight = state.total_bytes() + incoming > options.max_total_bytes;
         let dead = (tight || active.len >= DEAD_BYTES.min(options.segment_bytes / 2)) && state.active_is_dead();
-        active.closed || full || old || dead
+        // What is laid out is of use from now on, not only when this one is full.
+        let better = self.ahead.is_ready() && !active.laid_out;
+        active.closed || full || old || dead || better
     }
 
     /// Begins the next segment.
@@ -169,10 +174,18 @@ impl Writer {
             next: self.next.clone(),
             marks,
         };
-        let file = create_segment(options, &header)?;
+        let ahead = self.ahead.take();
+        let laid_out = ahead.is_some();
+        let file = match ahead {
+            Some(file) => become_segment(options, file, &header)?,
+            None => create_segment(options, &header)?,
+        };
         let (sequence, len) = (header.sequence, SegmentHeader::len(options.slots));
         self.shared.state.lock().segments.push_back(Segment::new(sequence, file.clone(), len, &self.next));
-        self.active = Active { sequence, file, len, since: None, unsealed: false, closed: false, unverified: false };
+        self.active.trim();
+        let fresh =
+            Active { sequence, file, len, since: None, unsealed: false, closed: false, unverified: false, laid_out };
+        self.active = fresh;
         self.marks_moved = false;
         Ok(())
     }
@@ -207,6 +220,7 @@ impl Drop for Writer {
     /// Also when the thread panics: nobody may wait for what will not come. The lock goes first, so that who sees the
     /// log closed can open it again.
     fn drop(&mut self) {
+        self.ahead.discard(&self.shared.options);
         drop(self.lock.take());
         self.shared.ends.iter().for_each(|end| end.send_modify(|end| end.closed = true));
     }

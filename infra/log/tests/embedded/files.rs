@@ -252,3 +252,28 @@ async fn a_large_segment_that_nobody_needs_goes_at_once() {
     assert!(log.disk_bytes() < 1000);
     assert_eq!(log.append(A, records(1..2)).await.unwrap(), Offset(1));
 }
+
+#[tokio::test]
+async fn what_was_laid_out_is_trimmed_at_the_end_and_cut_after_a_kill() {
+    const LAID_OUT: u64 = 100_000;
+    let (directory, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let laid_out = |path: &Path| Options { segment_bytes: LAID_OUT, lay_out: true, ..options(path, 2, 1) };
+    let length = |path: &Path| fs::metadata(segments(path).pop().unwrap()).unwrap().len();
+    let log = EmbeddedLog::open(laid_out(directory.path())).unwrap();
+    let mut next = 0;
+    // Until a segment is written to that was laid out; which one depends on how fast the other thread is.
+    while next < 3 || length(directory.path()) != LAID_OUT {
+        assert_eq!(log.append(A, records(next..next + 3)).await.unwrap(), Offset(next));
+        next += 3;
+    }
+    copy(directory.path(), killed.path());
+    drop(log);
+    for path in [directory.path(), killed.path()] {
+        let log = EmbeddedLog::open(laid_out(path)).unwrap();
+        assert!(length(path) < LAID_OUT, "{}", length(path));
+        assert!(!path.join("segment.next").exists());
+        assert_eq!(read_all(&*log, A, Offset(0), 1 << 20).await, records(0..next));
+        assert_eq!(log.append(A, records(next..next + 1)).await.unwrap(), Offset(next));
+        drop(log);
+    }
+}

@@ -45,6 +45,7 @@ fn siblings(record: &SealedRecord) -> (Vec<SealedRecord>, usize) {
 fn open(directory: &Path) -> std::sync::Arc<EmbeddedLog> {
     let mut options = options(directory, SLOTS, 1);
     options.segment_bytes = 40_000;
+    options.lay_out = true;
     EmbeddedLog::open(options).unwrap()
 }
 

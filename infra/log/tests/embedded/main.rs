@@ -58,6 +58,10 @@ mod with_tiny_segments {
     crate::event_log_suite!(crate::Embedded::new(|options| options.segment_bytes = 2000));
 }
 
+mod with_segments_laid_out {
+    crate::event_log_suite!(crate::Embedded::new(|options| (options.segment_bytes, options.lay_out) = (2000, true)));
+}
+
 mod without_memory {
     crate::event_log_suite!(crate::Embedded::new(|options| options.cache_bytes = 0));
 }

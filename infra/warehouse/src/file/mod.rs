@@ -6,6 +6,7 @@
 mod encryption;
 mod footer;
 mod path;
+mod properties;
 mod read;
 mod scan;
 mod slice;

@@ -1,5 +1,5 @@
 //! The only writer of data files.
-use super::{DataFilePath, FileError, Files, encryption};
+use super::{DataFilePath, FileError, Files, encryption, properties::properties};
 use crate::catalog::DataFile;
 use arrow::{
     array::{Array, AsArray},
@@ -10,13 +10,7 @@ use arrow::{
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::{ObjectStore, PutMode, PutOptions};
-use parquet::{
-    arrow::ArrowWriter,
-    basic::{Compression, Encoding, ZstdLevel},
-    encryption::encrypt::FileEncryptionProperties,
-    file::properties::{EnabledStatistics, WriterProperties},
-    schema::types::ColumnPath,
-};
+use parquet::{arrow::ArrowWriter, encryption::encrypt::FileEncryptionProperties};
 use schemas::{
     clock::random,
     ids::{DataFileId, WorkspaceId},
@@ -26,11 +20,6 @@ use schemas::{
 };
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-
-/// Rows of a row group: bounds the memory of a reader, far below the limit of 32,767 groups a file.
-const ROW_GROUP_ROWS: usize = 131_072;
-/// Rows of a page: what one conversation's look-up decrypts at least, of each column.
-const PAGE_ROWS: usize = 1024;
 
 /// Where a new file belongs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -151,8 +140,8 @@ fn encode(
     let parquet = |e: parquet::errors::ParquetError| FileError::from_parquet(id, &e);
     let schema = schemas::columns::schema_of(table);
     let size: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
-    let mut writer = ArrowWriter::try_new(Vec::with_capacity(size / 2), schema, Some(properties(table, encryption)))
-        .map_err(parquet)?;
+    let properties = properties(table, batches, encryption);
+    let mut writer = ArrowWriter::try_new(Vec::with_capacity(size / 2), schema, Some(properties)).map_err(parquet)?;
     for batch in batches {
         writer.write(batch).map_err(parquet)?;
     }
@@ -163,57 +152,6 @@ fn encode(
     }
     let sha256 = Sha256::digest(&bytes).into();
     Ok((bytes.into(), sha256))
-}
-
-/// Dictionaries where values repeat, deltas where numbers ascend, statistics where readers prune. Bloom filters stay
-/// off: the parquet crate writes them in clear (`security.md` §2).
-fn properties(table: Table, encryption: Arc<FileEncryptionProperties>) -> WriterProperties {
-    let column = |name: &str| ColumnPath::from(name);
-    let mut properties = WriterProperties::builder()
-        .with_file_encryption_properties(encryption)
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_write_batch_size(PAGE_ROWS)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_bloom_filter_enabled(false);
-    let (unique, ascending, pruned): (&[&str], &[&str], &[&str]) = match table {
-        Table::Events => (
-            // Also those that are a conversation's own: sorted by it they repeat next to each other, and a look-up would
-            // decrypt a dictionary of all of them for one row.
-            &[
-                "event_id",
-                "conversation",
-                "contact",
-                "contact_name",
-                "author_contact",
-                "author_name",
-                "platform_message_id",
-                "text",
-                "attachments",
-                "reply_to",
-                "edited_by",
-                "amends",
-                "details",
-            ],
-            &["event_at", "received_at", "log_offset"],
-            &["conversation", "event_at", "log_offset"],
-        ),
-        Table::DeadLetters => (&["event_id", "raw"], &["received_at", "log_offset"], &["log_offset"]),
-        Table::Conversations => (&["conversation", "state"], &["version"], &["conversation", "version"]),
-    };
-    for name in unique {
-        properties = properties.set_column_dictionary_enabled(column(name), false);
-    }
-    for name in ascending {
-        properties = properties
-            .set_column_dictionary_enabled(column(name), false)
-            .set_column_encoding(column(name), Encoding::DELTA_BINARY_PACKED);
-    }
-    for name in pruned {
-        properties = properties.set_column_statistics_enabled(column(name), EnabledStatistics::Page);
-    }
-    properties.build()
 }
 
 fn summarise(id: DataFileId, table: Table, batches: &[RecordBatch]) -> Result<Summary, FileError> {
