@@ -7,6 +7,7 @@ mod secret;
 mod section;
 mod sections;
 mod show;
+mod store;
 mod units;
 mod values;
 
@@ -14,6 +15,7 @@ pub use load::{Sources, load};
 pub use secret::Secret;
 pub use sections::{Facebook, Jobs, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls};
 pub use show::to_toml;
+pub use store::{Store, StoreUrl};
 pub use units::Size;
 pub use values::{AppId, LogFormat, SecretFiles};
 
@@ -44,6 +46,8 @@ pub struct Config {
     pub tls: Tls,
     /// See [`Log`].
     pub log: Log,
+    /// See [`Store`].
+    pub store: Store,
     /// See [`Land`].
     pub land: Land,
     /// See [`Jobs`].
@@ -77,6 +81,7 @@ impl Default for Config {
             listen: Listen::default(),
             tls: Tls::default(),
             log: Log::default(),
+            store: Store::default(),
             land: Land::default(),
             jobs: Jobs::default(),
             query: Query::default(),
@@ -109,6 +114,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Listen::SECTION,
     Tls::SECTION,
     Log::SECTION,
+    Store::SECTION,
     Land::SECTION,
     Jobs::SECTION,
     Query::SECTION,

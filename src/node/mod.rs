@@ -15,6 +15,7 @@ mod readiness;
 mod run;
 mod solo;
 mod stop;
+mod store;
 mod stores;
 mod supervisor;
 

@@ -92,13 +92,7 @@ impl Node {
         let progress = Progress::new(events.log.clone(), stores.catalog.clone(), stores.clock.clone());
         let node_metrics =
             Arc::new(NodeMetrics::new(stores.catalog.clone(), events.log.clone(), progress.clone(), &mut metrics));
-        let ready = Ready::new(
-            &stores,
-            directory.file("store"),
-            progress.clone(),
-            config.land.max_age.0,
-            listeners.metrics.clone(),
-        );
+        let ready = Ready::new(&stores, &events, progress.clone(), config.land.max_age.0, listeners.metrics.clone());
         let refreshed = node_metrics.clone();
         let refresh: operations::Refresh = Arc::new(move || {
             let metrics = refreshed.clone();

@@ -32,6 +32,7 @@ mod limits;
 mod lists;
 mod process;
 mod signatures;
+mod store_s3;
 mod stream;
 mod times;
 mod tls;
