@@ -1,7 +1,7 @@
 //! Files in one store, and rows for them.
 use arrow::record_batch::RecordBatch;
 use keys::{FileKms, Keyring, KeyringOptions};
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path};
+use object_store::{ObjectStoreExt, PutPayload, path::Path};
 use schemas::{
     clock::{ManualClock, SeededEntropy, SharedEntropy, SystemEntropy},
     columns::{EventColumns, EventRow},

@@ -91,7 +91,7 @@ pub async fn removing_what_is_gone_is_fine(bench: Bench) {
     let (first, second) = (bench.write(&rows(3, 9)).await, bench.write(&rows(4, 9)).await);
     bench.files.remove(std::slice::from_ref(&first)).await.unwrap();
     // Removed, and nobody was told.
-    bench.faulty.script([Fate::Lost]);
+    bench.faulty.script([Fate::Well, Fate::Lost]);
     let both = [first.clone(), second.clone()];
     bench.files.remove(&both).await.unwrap_err();
     bench.files.remove(&both).await.unwrap();
