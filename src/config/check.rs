@@ -49,6 +49,7 @@ impl Config {
         if self.land.max_age.0 > DAY {
             return fail("land.max_age is at most 1d");
         }
+        self.check_store()?;
         self.check_jobs()?;
         if !(1..=356).contains(&self.retention.days) {
             return fail("retention.days is 1 to 356");
@@ -91,6 +92,9 @@ impl Config {
         // 25 h 15 min after its end a day must be gone, so the look for it may not be much rarer than hourly.
         if jobs.expire_interval.0 > DAY {
             return Err(ConfigError::new("jobs.expire_interval is at most 1d, or content would outlive its retention"));
+        }
+        if jobs.verify_days == 0 {
+            return Err(ConfigError::new("jobs.verify_days is at least 1"));
         }
         // Amended content is gone from the files after 7 days; the job itself takes its time too.
         if jobs.fold_after.0 > 6 * DAY {

@@ -7,6 +7,7 @@ mod secret;
 mod section;
 mod sections;
 mod show;
+mod store;
 mod units;
 mod values;
 
@@ -14,6 +15,7 @@ pub use load::{Sources, load};
 pub use secret::Secret;
 pub use sections::{Facebook, Jobs, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls, Webhooks};
 pub use show::to_toml;
+pub use store::{Store, StoreUrl};
 pub use units::Size;
 pub use values::{AppId, LogFormat, SecretFiles};
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// See [`Log`].
     pub log: Log,
+    /// See [`Store`].
+    pub store: Store,
     /// See [`Land`].
     pub land: Land,
     /// See [`Jobs`].
@@ -80,6 +84,7 @@ impl Default for Config {
             tls: Tls::default(),
             webhooks: Webhooks::default(),
             log: Log::default(),
+            store: Store::default(),
             land: Land::default(),
             jobs: Jobs::default(),
             query: Query::default(),
@@ -113,6 +118,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Tls::SECTION,
     Webhooks::SECTION,
     Log::SECTION,
+    Store::SECTION,
     Land::SECTION,
     Jobs::SECTION,
     Query::SECTION,

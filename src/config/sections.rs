@@ -88,6 +88,9 @@ section! {
         expire_interval: Span = seconds(3600), e.g. "\"1h\"";
         /// Time between two comparisons of the store with the catalog.
         scrub_interval: Span = seconds(86_400), e.g. "\"1d\"";
+        /// Days in which each data file is read whole once and compared with its SHA-256; a store that charges for reading asks
+        /// for more than one.
+        verify_days: u16 = 1, e.g. "28";
         /// Age at which an edit or unsend is folded into its message's row, so that the old content leaves the files. At
         /// most 6d.
         fold_after: Span = seconds(86_400), e.g. "\"6h\"";

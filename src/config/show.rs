@@ -92,6 +92,14 @@ mod tests {
         config.tls.ca = Some("a".into());
         config.platforms.facebook.app_id = Some(crate::config::AppId("1".into()));
         config.webhooks.tls12_exception = Some("r".into());
+        config.store.url = Some(crate::config::StoreUrl("s3://b/p".parse().unwrap()));
+        let store = &mut config.store;
+        for text in [&mut store.endpoint, &mut store.region, &mut store.access_key_id] {
+            *text = Some("x".into());
+        }
+        for path in [&mut store.secret_access_key_file, &mut store.credentials_file, &mut store.ca_certificate] {
+            *path = Some("x".into());
+        }
         config.testing.fault = Some("x".into());
         let mut set = Vec::new();
         leaves(&Table::try_from(&config).unwrap(), "", &mut set);

@@ -60,6 +60,7 @@ pub fn start(
             expire_interval: config.jobs.expire_interval.0,
             scrub_interval: config.jobs.scrub_interval.0,
             fold_after: config.jobs.fold_after.0,
+            verify_days: config.jobs.verify_days,
             ..JobSettings::default()
         },
         faults: fault::faults(config.testing.fault.as_deref())?,

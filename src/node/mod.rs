@@ -16,6 +16,7 @@ mod readiness;
 mod run;
 mod solo;
 mod stop;
+mod store;
 mod stores;
 mod supervisor;
 

@@ -1,19 +1,31 @@
 //! Whether the process can do its work, and why not.
-use super::{progress::Progress, stores::Stores};
+use super::{
+    progress::Progress,
+    stores::{Events, Stores},
+};
+use event_log::EventLog;
 use futures::future::BoxFuture;
 use keys::Keyring;
 use serve::{ListenerMetrics, operations::Readiness};
-use std::{path::PathBuf, sync::Arc, time::Duration};
-use warehouse::catalog::{Catalog, SqlCatalog};
+use std::{sync::Arc, time::Duration};
+use transform::scrub::owner_of;
+use warehouse::{
+    catalog::{Catalog, SqlCatalog},
+    file::Files,
+};
 
 /// Waiting longer than this, and than ten times what land may wait anyway, is worth a word.
 const LEAST_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A store may take this long to answer, tries again included: less than the whole check of readiness may.
+const STORE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is asked.
 pub struct Ready {
     catalog: Arc<SqlCatalog>,
     keyring: Keyring,
-    store: PathBuf,
+    files: Files,
+    owner: String,
     progress: Progress,
     patience: Duration,
     listeners: [ListenerMetrics; 2],
@@ -25,7 +37,7 @@ impl Ready {
     /// Asks these.
     pub fn new(
         stores: &Stores,
-        store: PathBuf,
+        events: &Events,
         progress: Progress,
         max_age: Duration,
         listeners: [ListenerMetrics; 2],
@@ -35,7 +47,8 @@ impl Ready {
         Self {
             catalog: stores.catalog.clone(),
             keyring: stores.keyring.clone(),
-            store,
+            files: events.files.clone(),
+            owner: owner_of(events.log.epoch()),
             progress,
             patience,
             listeners,
@@ -51,8 +64,10 @@ impl Ready {
         if let Err(error) = self.keyring.ping().await {
             reasons.push(format!("key store: {error}"));
         }
-        if let Err(error) = tokio::fs::metadata(&self.store).await {
-            reasons.push(format!("store: {error}"));
+        match tokio::time::timeout(STORE_PATIENCE, self.files.claim(&self.owner)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => reasons.push(format!("store: {error}")),
+            Err(_) => reasons.push(format!("store: it did not answer within {} s", STORE_PATIENCE.as_secs())),
         }
         match self.progress.look().await {
             Ok(_) if self.progress.age() > self.patience => {

@@ -94,7 +94,7 @@ impl Node {
             Arc::new(NodeMetrics::new(stores.catalog.clone(), events.log.clone(), progress.clone(), &mut metrics));
         let ready = Ready::new(
             &stores,
-            directory.file("store"),
+            &events,
             progress.clone(),
             config.land.max_age.0,
             listeners.metrics.clone(),

@@ -1,21 +1,21 @@
 //! What lies on the disk, opened: keys, vault, catalog, registry; and, where they take part, log and files.
-use super::{DataDir, StartError};
+use super::{DataDir, StartError, store};
 use crate::config::Config;
 use event_log::{
     EventLog,
     embedded::{EmbeddedLog, Options},
 };
 use keys::{FileKms, Keyring, KeyringOptions, Vault, VaultOptions};
-use object_store::local::LocalFileSystem;
 use schemas::{
     clock::{SharedClock, SharedEntropy, SystemClock, SystemEntropy},
     log::Slot,
 };
 use std::sync::Arc;
+use transform::scrub::owner_of;
 use warehouse::{
     catalog::{Catalog, SqlCatalog, SqlCatalogOptions},
     duplicates::Duplicates,
-    file::{Durability, Files, FilesOptions},
+    file::{Files, FilesOptions},
     registry::{Registry, RegistryOptions},
 };
 
@@ -110,16 +110,16 @@ impl Stores {
                 )));
             }
         }
-        let root = directory.directory("store")?;
-        let store = LocalFileSystem::new_with_prefix(&root).map_err(StartError::part)?;
+        let (store, durability) = store::open(config, directory)?;
         let files = Files::new(FilesOptions {
-            store: Arc::new(store),
-            durability: Durability::Local(root),
+            store,
+            durability,
             keyring: self.keyring.clone(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             footer_cache_bytes: FOOTER_CACHE_BYTES,
         });
+        store::claim(&files, &owner_of(log.epoch())).await?;
         let duplicates = Duplicates::new(files.clone(), self.catalog.clone(), ID_CACHE_BYTES);
         Ok(Events { log, files, duplicates })
     }

@@ -33,6 +33,7 @@ mod limits;
 mod lists;
 mod process;
 mod signatures;
+mod store_s3;
 mod stream;
 mod times;
 mod tls;

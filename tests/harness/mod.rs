@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod node;
 pub mod random;
 pub mod raw;
+pub mod s3;
 pub mod sign;
 pub mod stream;
 pub mod world;

@@ -27,7 +27,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use warehouse::{
     catalog::{CatalogError, SharedCatalog, SnapshotNumber},
     duplicates::{DuplicateError, Duplicates},
-    file::{FileError, Files},
+    file::{ClaimError, FileError, Files},
     registry::Registry,
 };
 
@@ -69,6 +69,8 @@ pub struct JobSettings {
     pub merge_at: usize,
     /// How old an object that no catalog row names must be before it is removed.
     pub orphan_age: Duration,
+    /// In how many days `scrub` reads each object whole once.
+    pub verify_days: u16,
 }
 
 impl Default for JobSettings {
@@ -82,6 +84,7 @@ impl Default for JobSettings {
             fold_after: Duration::from_secs(24 * 3600),
             merge_at: 16,
             orphan_age: Duration::from_secs(24 * 3600),
+            verify_days: 1,
         }
     }
 }
@@ -151,6 +154,16 @@ impl From<FileError> for TransformError {
             // A file that a plan named is gone or dark: it was replaced or expired meanwhile.
             FileError::Gone(_) | FileError::KeyDestroyed(_) => Self::Superseded(text),
             FileError::Integrity { .. } | FileError::ForeignFile(_) => Self::Integrity(text),
+        }
+    }
+}
+
+impl From<ClaimError> for TransformError {
+    fn from(error: ClaimError) -> Self {
+        let text = error.to_string();
+        match error {
+            ClaimError::Unavailable(_) => Self::Unavailable(text),
+            ClaimError::Foreign { .. } => Self::Integrity(text),
         }
     }
 }

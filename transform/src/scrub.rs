@@ -1,9 +1,18 @@
 //! The store against the catalog, both ways: objects that no row names are removed once they are old enough, rows
 //! whose object is missing are reported. And objects of replaced files go after the reader grace.
 use crate::{Shared, TransformError, derive::LEASE};
-use schemas::{ids::DataFileId, log::Slot, partition::READER_GRACE};
-use std::collections::{HashMap, HashSet};
-use warehouse::file::FileError;
+use futures::TryStreamExt;
+use schemas::{
+    ids::{DataFileId, LogEpoch},
+    log::Slot,
+    partition::READER_GRACE,
+    time::Millis,
+};
+use std::{collections::HashSet, pin::pin};
+use warehouse::{
+    catalog::DataFile,
+    file::{FileError, StoredObject},
+};
 
 /// What a run found.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -19,6 +28,13 @@ pub struct Scrubbed {
     /// Live files whose object is not what was written. Must be empty.
     pub damaged: Vec<DataFileId>,
 }
+
+/// What a store says about whose it is: the log that its catalog is bound to.
+pub fn owner_of(epoch: LogEpoch) -> String {
+    format!("chatmai {epoch}")
+}
+
+const DAY_MILLIS: i64 = 86_400_000;
 
 /// Files of one look.
 const BUNDLE: usize = 1000;
@@ -46,43 +62,23 @@ pub(crate) async fn scrub(shared: &Shared) -> Result<Scrubbed, TransformError> {
     if shared.catalog.take_lease("scrub", &shared.holder, now, now + LEASE).await?.is_none() {
         return Ok(Scrubbed::default());
     }
-    // Objects first, rows second: what is committed in between has a row, and what is removed in between is checked
-    // against its row again below.
-    let objects = shared.files.list().await?;
-    let known: HashMap<DataFileId, bool> =
-        shared.catalog.known_files().await?.into_iter().map(|(_, id, live)| (id, live)).collect();
-    let mut found = Scrubbed { objects: objects.len(), ..Scrubbed::default() };
-    let mut present: HashSet<DataFileId> = HashSet::new();
-    for object in objects {
-        let id = object.path.map(|p| p.file);
-        if let Some(id) = id.filter(|id| known.contains_key(id)) {
-            present.insert(id);
-        } else if object.modified_at + shared.jobs.orphan_age <= now {
-            shared.files.remove_object(&object).await?;
-            shared.faults.at("scrub/after-orphan");
-            found.orphans += 1;
-        } else {
-            found.young += 1;
-        }
-    }
-    let absent: Vec<DataFileId> =
-        known.iter().filter(|(id, live)| **live && !present.contains(id)).map(|(id, _)| *id).collect();
-    if !absent.is_empty() {
-        // A file that came after the listing, or went since, is no finding.
-        let still: HashSet<DataFileId> =
-            shared.catalog.known_files().await?.into_iter().filter(|(_, _, live)| *live).map(|(_, id, _)| id).collect();
-        let listed: HashSet<DataFileId> =
-            shared.files.list().await?.into_iter().filter_map(|o| o.path.map(|p| p.file)).collect();
-        found.missing = absent.into_iter().filter(|id| still.contains(id) && !listed.contains(id)).collect();
-    }
-    for id in &found.missing {
-        tracing::error!(file = %id, "a live data file is missing from the store");
-    }
+    // Nothing is garbage in a store that is not ours.
+    shared.files.claim(&owner_of(shared.log.epoch())).await?;
+    let mut found = Scrubbed::default();
+    let absent = sweep(shared, now, &mut found).await?;
     for slot in 0..shared.log.slots() {
         for file in shared.catalog.live_files(Slot(slot)).await? {
+            if absent.contains(&file.id) && !shared.files.exists(&file).await? && is_live(shared, &file).await? {
+                tracing::error!(file = %file.id, "a live data file is missing from the store");
+                found.missing.push(file.id);
+                continue;
+            }
+            if !is_due(&file, now, shared.jobs.verify_days) {
+                continue;
+            }
             match shared.files.verify(&file).await {
                 Ok(()) => {}
-                // Replaced or expired since the look, or reported as missing above.
+                // Replaced or expired since the look.
                 Err(FileError::Gone(_)) => {}
                 Err(FileError::Integrity { file, why }) => {
                     tracing::error!(%file, why, "a data file is damaged");
@@ -96,4 +92,60 @@ pub(crate) async fn scrub(shared: &Shared) -> Result<Scrubbed, TransformError> {
     shared.metrics.damaged.set(i64::try_from(found.damaged.len()).unwrap_or(i64::MAX));
     shared.metrics.missing.set(i64::try_from(found.missing.len()).unwrap_or(i64::MAX));
     Ok(found)
+}
+
+/// Goes through the store as it is listed, and removes what no row names. Returns the live files that it did not see.
+async fn sweep(shared: &Shared, now: Millis, found: &mut Scrubbed) -> Result<HashSet<DataFileId>, TransformError> {
+    // Rows first: whatever they name and the store does not, or the other way, is looked at again before it counts.
+    let rows = shared.catalog.known_files().await?;
+    let mut absent: HashSet<DataFileId> = rows.iter().filter(|(_, _, live)| *live).map(|(_, id, _)| *id).collect();
+    let known: HashSet<DataFileId> = rows.into_iter().map(|(_, id, _)| id).collect();
+    let mut objects = pin!(shared.files.objects());
+    let mut old: Vec<StoredObject> = Vec::new();
+    while let Some(object) = objects.try_next().await? {
+        found.objects += 1;
+        let id = object.path.map(|p| p.file);
+        if let Some(id) = id.filter(|id| known.contains(id)) {
+            absent.remove(&id);
+        } else if object.modified_at + shared.jobs.orphan_age <= now {
+            old.push(object);
+            if old.len() == BUNDLE {
+                remove_orphans(shared, std::mem::take(&mut old), found).await?;
+            }
+        } else {
+            found.young += 1;
+        }
+    }
+    remove_orphans(shared, old, found).await?;
+    Ok(absent)
+}
+
+async fn remove_orphans(
+    shared: &Shared,
+    mut objects: Vec<StoredObject>,
+    found: &mut Scrubbed,
+) -> Result<(), TransformError> {
+    if objects.is_empty() {
+        return Ok(());
+    }
+    // A commit that took longer than any should: its files have rows by now.
+    let known: HashSet<DataFileId> = shared.catalog.known_files().await?.into_iter().map(|(_, id, _)| id).collect();
+    objects.retain(|object| object.path.is_none_or(|path| !known.contains(&path.file)));
+    let count = objects.len();
+    shared.files.remove_objects(objects).await?;
+    shared.faults.at("scrub/after-orphan");
+    found.orphans += count;
+    Ok(())
+}
+
+/// Whether a file is one of those that are read whole today: each is on one of so many days.
+fn is_due(file: &DataFile, now: Millis, days: u16) -> bool {
+    let days = i64::from(days.max(1));
+    let share = i64::from(u16::from_be_bytes([file.id.0[0], file.id.0[1]]));
+    share.rem_euclid(days) == now.0.div_euclid(DAY_MILLIS).rem_euclid(days)
+}
+
+/// Whether the newest snapshot still has the file.
+async fn is_live(shared: &Shared, file: &DataFile) -> Result<bool, TransformError> {
+    Ok(shared.catalog.live_files(file.slot).await?.iter().any(|live| live.id == file.id))
 }

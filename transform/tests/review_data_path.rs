@@ -276,8 +276,7 @@ async fn a_lost_object_does_not_hold_up_the_others() {
     jobs.derive().await.expect("derived");
     let day = PartitionDay::containing(house.now());
     for file in house.live(hurt.id).await.iter().filter(|f| f.table == Table::Conversations && f.day == day) {
-        let path = house.directory.path().join("store").join(warehouse::file::DataFilePath::of(file).to_string());
-        std::fs::remove_file(path).expect("removed");
+        house.lose_object(file).await;
     }
     house.clock.set(seconds(4 * 86_400));
     for _ in 0..3 {

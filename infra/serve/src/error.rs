@@ -32,6 +32,9 @@ pub enum ServeError {
         /// What was found.
         source: rustls::Error,
     },
+    /// The system trusts nobody.
+    #[error("the system has no list of trusted CAs (Debian: ca-certificates); install it, or name a CA certificate")]
+    NoTrust,
     /// The development CA lacks a half, or its halves do not belong together.
     #[error("{}: {reason}; remove the directory to start over with a new CA", path.display())]
     DevelopmentCa {

@@ -16,10 +16,11 @@ use schemas::{
 };
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
+use test_stores::Place;
 use warehouse::{
     catalog::{Catalog, SharedCatalog, SqlCatalog, SqlCatalogOptions},
     duplicates::Duplicates,
-    file::{Durability, Files, FilesOptions},
+    file::{Files, FilesOptions},
     registry::{Registry, RegistryOptions, Workspace},
 };
 
@@ -94,11 +95,10 @@ impl World {
         .await
         .expect("a registry");
         let catalog: SharedCatalog = sql;
-        std::fs::create_dir(path("store")).expect("a store");
-        let store = object_store::local::LocalFileSystem::new_with_prefix(path("store")).expect("a local store");
+        let place = Place::chosen(&path("store"));
         let files = Files::new(FilesOptions {
-            store: Arc::new(store),
-            durability: Durability::Local(path("store")),
+            store: place.store,
+            durability: place.durability,
             keyring: keyring.clone(),
             clock: clock.clone(),
             entropy,

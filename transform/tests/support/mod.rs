@@ -6,6 +6,7 @@ use event_log::{
 };
 use futures::TryStreamExt;
 use keys::{FileKms, Keyring, KeyringOptions};
+use object_store::ObjectStoreExt;
 use records::Appender;
 use schemas::{
     amendment::Amendments,
@@ -21,11 +22,12 @@ use schemas::{
     wire::Payload,
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
+use test_stores::Place;
 use transform::{JobSettings, Jobs, LandSettings, TransformHandle, TransformOptions, faults::NoFaults};
 use warehouse::{
     catalog::{Catalog, DataFile, SharedCatalog, SqlCatalog, SqlCatalogOptions},
     duplicates::Duplicates,
-    file::{Durability, Files, FilesOptions},
+    file::{DataFilePath, Files, FilesOptions},
     registry::{Registry, RegistryOptions, Workspace},
 };
 
@@ -41,6 +43,7 @@ pub struct House {
     pub registry: Registry,
     pub appender: Appender,
     pub duplicates: Duplicates,
+    pub place: Place,
 }
 
 pub fn at(text: &str) -> Millis {
@@ -48,8 +51,14 @@ pub fn at(text: &str) -> Millis {
 }
 
 impl House {
+    /// On the store that the tests are run on.
     pub async fn new(now: Millis) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
+        let place = Place::chosen(&directory.path().join("store"));
+        Self::on(directory, place, now).await
+    }
+
+    pub async fn on(directory: tempfile::TempDir, place: Place, now: Millis) -> Self {
         let clock = ManualClock::at(now);
         let entropy = Arc::new(SystemEntropy);
         let path = |name: &str| directory.path().join(name);
@@ -78,12 +87,9 @@ impl House {
         .await
         .expect("a registry");
         let catalog: SharedCatalog = sql;
-        std::fs::create_dir(path("store")).expect("a store");
         let files = Files::new(FilesOptions {
-            store: Arc::new(
-                object_store::local::LocalFileSystem::new_with_prefix(path("store")).expect("a local store"),
-            ),
-            durability: Durability::Local(path("store")),
+            store: place.store.clone(),
+            durability: place.durability.clone(),
             keyring: keyring.clone(),
             clock: clock.clone(),
             entropy,
@@ -91,7 +97,7 @@ impl House {
         });
         let duplicates = Duplicates::new(files.clone(), catalog.clone(), 16 << 20);
         let appender = Appender::new(log.clone(), keyring.clone());
-        Self { directory, clock, log, keyring, catalog, files, registry, appender, duplicates }
+        Self { directory, clock, log, keyring, catalog, files, registry, appender, duplicates, place }
     }
 
     pub fn now(&self) -> Millis {
@@ -134,6 +140,22 @@ impl House {
     pub async fn append(&self, workspace: &Workspace, events: &[Event]) {
         let payloads: Vec<_> = events.iter().map(|e| (e.id, Payload::Event(e.clone()))).collect();
         self.appender.append(workspace.id, workspace.slot, &payloads).await.expect("appended");
+    }
+
+    /// The object of a file.
+    pub async fn object(&self, file: &DataFile) -> Vec<u8> {
+        let object = self.place.store.get(&DataFilePath::of(file).object()).await.expect("an object");
+        object.bytes().await.expect("read").to_vec()
+    }
+
+    /// Puts bytes where a file lies, or another one could.
+    pub async fn put_object(&self, path: &object_store::path::Path, bytes: Vec<u8>) {
+        self.place.store.put(path, bytes.into()).await.expect("put");
+    }
+
+    /// Takes a file's object away.
+    pub async fn lose_object(&self, file: &DataFile) {
+        self.place.store.delete(&DataFilePath::of(file).object()).await.expect("deleted");
     }
 
     pub async fn live(&self, workspace: WorkspaceId) -> Vec<DataFile> {

@@ -69,9 +69,25 @@ fn server(
 /// The configuration of our own clients, which trust the certificates of `ca_pem` and nothing else. It offers no
 /// application protocol, which gives HTTP/1.1; a client that wants HTTP/2 adds `h2` to `alpn_protocols` of a copy.
 pub fn client_config(ca_pem: &Path) -> Result<Arc<ClientConfig>, ServeError> {
+    trusting(roots(ca_pem)?)
+}
+
+/// As [`client_config`], for services of others: trusts what the system trusts.
+pub fn public_client_config() -> Result<Arc<ClientConfig>, ServeError> {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    // A system's list may hold a certificate that is not understood; it needs no more than that it is not trusted.
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        return Err(ServeError::NoTrust);
+    }
+    trusting(roots)
+}
+
+fn trusting(roots: RootCertStore) -> Result<Arc<ClientConfig>, ServeError> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&TLS13])?
-        .with_root_certificates(roots(ca_pem)?)
+        .with_root_certificates(roots)
         .with_no_client_auth();
     config.enable_early_data = false;
     config.key_log = Arc::new(NoKeyLog {});

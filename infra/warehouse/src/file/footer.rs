@@ -30,11 +30,31 @@ impl OpenFile {
     }
 }
 
-struct Fetch<'a>(&'a Arc<dyn ObjectStore>, &'a object_store::path::Path);
+/// The file's end is at hand; what lies before it is asked for.
+struct Fetch<'a> {
+    store: &'a Arc<dyn ObjectStore>,
+    path: &'a object_store::path::Path,
+    tail: Range<u64>,
+    end: &'a Bytes,
+}
+
+impl Fetch<'_> {
+    fn at_hand(&self, range: &Range<u64>) -> Option<Bytes> {
+        let from = usize::try_from(range.start.checked_sub(self.tail.start)?).ok()?;
+        let to = usize::try_from(range.end.checked_sub(self.tail.start)?).ok()?;
+        (from <= to && to <= self.end.len()).then(|| self.end.slice(from..to))
+    }
+}
 
 impl MetadataFetch for Fetch<'_> {
     fn fetch(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        async move { self.0.get_range(self.1, range).await.map_err(external) }.boxed()
+        async move {
+            match self.at_hand(&range) {
+                Some(bytes) => Ok(bytes),
+                None => self.store.get_range(self.path, range).await.map_err(external),
+            }
+        }
+        .boxed()
     }
 }
 
@@ -68,8 +88,13 @@ impl Files {
         }
         let decryption = encryption::decrypt(file, &self.inner.keyring).await?;
         let path = DataFilePath::of(file).object();
-        // The parquet crate looks at the magic at the end only.
-        let magic = self.inner.store.get_range(&path, 0..4).await.map_err(|e| FileError::from_store(file.id, &e))?;
+        // The parquet crate looks at the magic at the end only. Both ends of an ordinary file are one request.
+        let tail = file.bytes.saturating_sub(FOOTER_HINT as u64)..file.bytes;
+        let ends = self.inner.store.get_ranges(&path, &[0..4.min(file.bytes), tail.clone()]).await;
+        let ends = ends.map_err(|e| FileError::from_store(file.id, &e))?;
+        let [magic, end] = ends.as_slice() else {
+            return Err(FileError::Unavailable("the store answers with other ranges than it was asked for".into()));
+        };
         if magic.as_ref() != b"PARE" {
             return Err(FileError::Integrity { file: file.id, why: "it does not begin as an encrypted file".into() });
         }
@@ -80,7 +105,7 @@ impl Files {
             .with_offset_index_policy(PageIndexPolicy::Required)
             .with_decryption_properties(Some(decryption));
         reader
-            .try_load(Fetch(&self.inner.store, &path), file.bytes)
+            .try_load(Fetch { store: &self.inner.store, path: &path, tail, end }, file.bytes)
             .await
             .map_err(|e| FileError::from_parquet(file.id, &e))?;
         let footer = Arc::new(reader.finish().map_err(|e| FileError::from_parquet(file.id, &e))?);

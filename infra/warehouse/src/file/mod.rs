@@ -3,16 +3,19 @@
 //! A file is Parquet with uniform modular encryption (`security.md` §2). Its AAD prefix is rebuilt from the catalog's
 //! row, so a file that was moved, swapped or edited does not open. Readers are given catalog rows, never paths: nothing
 //! here lists the bucket on the read path.
+mod claim;
 mod encryption;
 mod footer;
 mod path;
 mod properties;
+mod put;
 mod read;
 mod scan;
 mod slice;
 mod store;
 mod write;
 
+pub use claim::ClaimError;
 pub use path::{DataFilePath, InvalidPath};
 pub use scan::ScanFilter;
 pub use store::{Durability, StoredObject};

@@ -1,10 +1,9 @@
 //! Making objects durable, and removing them.
-use super::{DataFilePath, FileError, Files};
+use super::{DataFilePath, FileError, Files, claim};
 use crate::catalog::DataFile;
-use futures::TryStreamExt;
+use futures::{Stream, StreamExt, TryStreamExt, future::ready, stream};
 use object_store::{ObjectStore, ObjectStoreExt};
-use schemas::{ids::DataFileId, time::Millis};
-use sha2::{Digest, Sha256};
+use schemas::time::Millis;
 use std::{
     fs::File,
     io,
@@ -18,7 +17,10 @@ const SYNC_TOGETHER: usize = 8;
 #[derive(Clone, Debug)]
 pub enum Durability {
     /// The store says so itself once a put is answered (S3 and the like).
-    Store,
+    Store {
+        /// Objects above this many bytes are sent in parts of this size. S3 takes no parts below 5 MiB.
+        part_bytes: usize,
+    },
     /// Files under this directory; they and their directories are synced.
     Local(PathBuf),
 }
@@ -43,27 +45,36 @@ pub struct StoredObject {
 }
 
 impl Files {
-    /// Every object in the bucket. Only for `scrub`: nothing on the read path lists.
+    /// Every object in the bucket, page by page as the store lists them. Only for `scrub`: nothing on the read path
+    /// lists.
     ///
     /// # Errors
-    /// [`FileError::Unavailable`].
-    pub async fn list(&self) -> Result<Vec<StoredObject>, FileError> {
-        let fault = |e: object_store::Error| FileError::from_store(DataFileId::default(), &e);
-        let objects = self.inner.store.list(None).map_ok(|meta| StoredObject {
+    /// [`FileError::Unavailable`], after which nothing more comes.
+    pub fn objects(&self) -> impl Stream<Item = Result<StoredObject, FileError>> + Send + use<> {
+        let listed = self.inner.store.list(None).try_filter(|meta| ready(!claim::is_owner(&meta.location)));
+        let objects = listed.map_err(|e| FileError::Unavailable(e.to_string())).map_ok(|meta| StoredObject {
             path: meta.location.as_ref().parse().ok(),
             bytes: meta.size,
             modified_at: Millis(meta.last_modified.timestamp_millis()),
             place: Place::Object(meta.location),
         });
-        let mut objects: Vec<StoredObject> = objects.try_collect().await.map_err(fault)?;
-        if let Durability::Local(root) = &self.inner.durability {
-            let root = root.clone();
-            let staged = tokio::task::spawn_blocking(move || staged(&root))
+        objects.chain(self.staged())
+    }
+
+    /// What puts to a local disk left behind; there is nothing like it in a bucket, or nothing that can be listed.
+    fn staged(&self) -> impl Stream<Item = Result<StoredObject, FileError>> + Send + use<> {
+        let root = match &self.inner.durability {
+            Durability::Local(root) => Some(root.clone()),
+            Durability::Store { .. } => None,
+        };
+        let found = async move {
+            let Some(root) = root else { return Ok(Vec::new()) };
+            tokio::task::spawn_blocking(move || staged(&root))
                 .await
-                .map_err(|_| FileError::Unavailable("the listing was stopped".into()))?;
-            objects.extend(staged.map_err(|e| FileError::Unavailable(format!("cannot list the store: {e}")))?);
-        }
-        Ok(objects)
+                .map_err(|_| FileError::Unavailable("the listing was stopped".into()))?
+                .map_err(|e| FileError::Unavailable(format!("cannot list the store: {e}")))
+        };
+        stream::once(found).map_ok(|objects| stream::iter(objects.into_iter().map(Ok))).try_flatten()
     }
 
     /// Compares an object with the length and the SHA-256 of its catalog row.
@@ -71,40 +82,56 @@ impl Files {
     /// # Errors
     /// [`FileError::Integrity`] when they differ; see also [`FileError`].
     pub async fn verify(&self, file: &DataFile) -> Result<(), FileError> {
-        let fault = |e: object_store::Error| FileError::from_store(file.id, &e);
-        let object = self.inner.store.get(&DataFilePath::of(file).object()).await.map_err(fault)?;
-        let mut stream = object.into_stream();
-        let (mut digest, mut bytes) = (Sha256::new(), 0);
-        while let Some(chunk) = stream.try_next().await.map_err(fault)? {
-            digest.update(&chunk);
-            bytes += chunk.len() as u64;
-        }
-        if bytes != file.bytes || <[u8; 32]>::from(digest.finalize()) != file.sha256 {
+        let digest = self.digest(&DataFilePath::of(file).object()).await;
+        if digest.map_err(|e| FileError::from_store(file.id, &e))? != (file.bytes, file.sha256) {
             return Err(FileError::Integrity { file: file.id, why: "it is not the object that was written".into() });
         }
         Ok(())
     }
 
-    /// Removes an object that no catalog row names.
+    /// Whether a file's object is there, by one small request.
     ///
     /// # Errors
     /// [`FileError::Unavailable`].
-    pub async fn remove_object(&self, object: &StoredObject) -> Result<(), FileError> {
-        let deleted = match &object.place {
-            Place::Object(location) => self.inner.store.delete(location).await,
-            Place::Staged(path) => {
-                return match std::fs::remove_file(path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        Err(FileError::Unavailable(format!("cannot remove a staged file: {error}")))
-                    }
-                    _ => Ok(()),
-                };
-            }
-        };
-        match deleted {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(FileError::from_store(DataFileId::default(), &error)),
+    pub async fn exists(&self, file: &DataFile) -> Result<bool, FileError> {
+        match self.inner.store.head(&DataFilePath::of(file).object()).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(FileError::Unavailable(error.to_string())),
         }
+    }
+
+    /// Removes objects that no catalog row names; one that is already gone is fine.
+    ///
+    /// # Errors
+    /// [`FileError::Unavailable`]; some may be removed then, and removing them again is safe.
+    pub async fn remove_objects(&self, objects: Vec<StoredObject>) -> Result<(), FileError> {
+        let mut locations = Vec::with_capacity(objects.len());
+        for object in objects {
+            match object.place {
+                Place::Object(location) => locations.push(location),
+                Place::Staged(path) => match std::fs::remove_file(path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(FileError::Unavailable(format!("cannot remove a staged file: {error}")));
+                    }
+                    _ => {}
+                },
+            }
+        }
+        self.delete(locations).await
+    }
+
+    /// Removes many objects in few requests.
+    async fn delete(&self, locations: Vec<object_store::path::Path>) -> Result<(), FileError> {
+        let locations = stream::iter(locations.into_iter().map(Ok)).boxed();
+        let mut deleted = self.inner.store.delete_stream(locations);
+        while let Some(one) = deleted.next().await {
+            match one {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(FileError::Unavailable(error.to_string())),
+            }
+        }
+        Ok(())
     }
 
     /// Makes written files durable. Comes after [`Files::write`] and before the commit that names them.
@@ -125,14 +152,8 @@ impl Files {
     /// # Errors
     /// [`FileError::Unavailable`]; some may be removed then, and removing them again is safe.
     pub async fn remove(&self, files: &[DataFile]) -> Result<(), FileError> {
-        for file in files {
-            self.inner.footers.invalidate(&file.id).await;
-            match self.inner.store.delete(&DataFilePath::of(file).object()).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(FileError::from_store(file.id, &error)),
-            }
-        }
-        Ok(())
+        self.forget(&files.iter().map(|file| file.id).collect::<Vec<_>>()).await;
+        self.delete(files.iter().map(|file| DataFilePath::of(file).object()).collect()).await
     }
 }
 

@@ -9,7 +9,6 @@ use arrow::{
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
-use object_store::{ObjectStore, PutMode, PutOptions};
 use parquet::{arrow::ArrowWriter, encryption::encrypt::FileEncryptionProperties};
 use schemas::{
     clock::random,
@@ -88,11 +87,7 @@ impl Files {
             amendments: summary.amendments,
             created_at: inner.clock.now(),
         };
-        inner
-            .store
-            .put_opts(&path.object(), bytes.into(), PutOptions::from(PutMode::Create))
-            .await
-            .map_err(|e| FileError::from_store(id, &e))?;
+        self.put(&path, bytes, sha256).await?;
         self.compare(&file, &batches).await?;
         Ok(file)
     }
