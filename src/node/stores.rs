@@ -51,20 +51,20 @@ impl Stores {
         let entropy: SharedEntropy = Arc::new(SystemEntropy);
         let kms = FileKms::open(&directory.directory("keys")?, entropy.clone()).map_err(StartError::part)?;
         let keyring = Keyring::open(KeyringOptions {
-            database: directory.file("keys.db"),
+            database: directory.file("keys.db").into(),
             kms: kms.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
         });
         let keyring = keyring.await.map_err(StartError::part)?;
         let vault = Vault::open(VaultOptions {
-            database: directory.file("vault.db"),
+            database: directory.file("vault.db").into(),
             kms,
             clock: clock.clone(),
             entropy: entropy.clone(),
         });
         let vault = vault.await.map_err(StartError::part)?;
-        let catalog = SqlCatalogOptions { database: directory.file("catalog.db"), clock: clock.clone() };
+        let catalog = SqlCatalogOptions { database: directory.file("catalog.db").into(), clock: clock.clone() };
         let catalog = SqlCatalog::open(catalog).await.map_err(StartError::part)?;
         // A workspace must not be put into a slot that the log does not have.
         let bound = catalog.snapshots().await.map_err(StartError::part)?.len();

@@ -60,6 +60,7 @@ impl From<sqlx::Error> for KeyError {
         match error {
             sqlx::Error::ColumnDecode { index, .. } => Self::Integrity(format!("column {index} of a key store row")),
             sqlx::Error::Decode(_) => Self::Integrity("a key store row".into()),
+            sqlx::Error::Database(database) if database::is_damage(&*database) => Self::Integrity(database.to_string()),
             other => Self::Unavailable(other.to_string()),
         }
     }

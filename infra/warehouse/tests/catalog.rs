@@ -34,7 +34,7 @@ impl Backend for Sqlite {
 
 async fn open(path: &Path) -> Result<Arc<SqlCatalog>, CatalogError> {
     let clock = ManualClock::at(Millis(1_795_335_330_000));
-    SqlCatalog::open(SqlCatalogOptions { database: path.to_path_buf(), clock }).await
+    SqlCatalog::open(SqlCatalogOptions { database: path.to_path_buf().into(), clock }).await
 }
 
 catalog_suite!(Sqlite);

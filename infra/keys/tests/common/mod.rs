@@ -42,14 +42,18 @@ impl Home {
     }
 
     pub async fn keyring_with(&self, kms: Arc<dyn Kms>) -> Keyring {
-        let options =
-            KeyringOptions { database: self.path("keys.db"), kms, clock: self.clock.clone(), entropy: entropy() };
+        let options = KeyringOptions {
+            database: self.path("keys.db").into(),
+            kms,
+            clock: self.clock.clone(),
+            entropy: entropy(),
+        };
         Keyring::open(options).await.expect("a keyring")
     }
 
     pub async fn vault(&self) -> Vault {
         let (kms, clock) = (self.kms.clone(), self.clock.clone());
-        let options = VaultOptions { database: self.path("vault.db"), kms, clock, entropy: entropy() };
+        let options = VaultOptions { database: self.path("vault.db").into(), kms, clock, entropy: entropy() };
         Vault::open(options).await.expect("a vault")
     }
 

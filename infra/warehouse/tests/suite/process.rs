@@ -33,10 +33,14 @@ pub async fn process(directory: &Path) -> Process {
     let entropy: SharedEntropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed)));
     let clock = ManualClock::at(NOW);
     let kms = FileKms::open(&directory.join("kms"), entropy.clone()).expect("a kms");
-    let options =
-        KeyringOptions { database: directory.join("keys.db"), kms, clock: clock.clone(), entropy: entropy.clone() };
+    let options = KeyringOptions {
+        database: directory.join("keys.db").into(),
+        kms,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
     let keyring = Keyring::open(options).await.expect("a keyring");
-    let options = SqlCatalogOptions { database: directory.join("catalog.db"), clock: clock.clone() };
+    let options = SqlCatalogOptions { database: directory.join("catalog.db").into(), clock: clock.clone() };
     let catalog = SqlCatalog::open(options).await.expect("a catalog");
     let options = RegistryOptions { catalog, keyring: keyring.clone(), slots: SLOTS, clock: clock.clone(), entropy };
     let registry = Registry::open(options).await.expect("a registry");
