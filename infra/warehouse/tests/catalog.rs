@@ -83,22 +83,6 @@ async fn what_is_no_database_is_damaged_and_what_is_not_there_is_unavailable() {
     assert!(matches!(open(&nowhere).await, Err(CatalogError::Unavailable(_))));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_open_a_new_database_at_once() {
-    let backend = Sqlite::fresh().await;
-    let path = backend.path();
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..6 {
-        let path = path.clone();
-        tasks.spawn(async move {
-            let catalog = open(&path).await.expect("opened");
-            catalog.bind_log(EPOCH, SLOTS).await.expect("bound");
-            catalog.snapshots().await.expect("newest").len()
-        });
-    }
-    assert_eq!(tasks.join_all().await, [3; 6]);
-}
-
 #[tokio::test]
 async fn reads_go_on_while_another_process_writes() {
     let backend = Sqlite::fresh().await;
