@@ -1,5 +1,6 @@
 //! One typed configuration: `chatmai.toml`, the environment on top, `--data-dir` on top of that.
 mod check;
+mod databases;
 mod environment;
 mod known;
 mod load;
@@ -12,7 +13,9 @@ mod values;
 
 pub use load::{Sources, load};
 pub use secret::Secret;
-pub use sections::{Facebook, Jobs, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls};
+pub use sections::{
+    Catalog, Facebook, Jobs, Keys, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls, Vault,
+};
 pub use show::to_toml;
 pub use units::Size;
 pub use values::{AppId, LogFormat, SecretFiles};
@@ -44,6 +47,12 @@ pub struct Config {
     pub tls: Tls,
     /// See [`Log`].
     pub log: Log,
+    /// See [`Catalog`].
+    pub catalog: Catalog,
+    /// See [`Keys`].
+    pub keys: Keys,
+    /// See [`Vault`].
+    pub vault: Vault,
     /// See [`Land`].
     pub land: Land,
     /// See [`Jobs`].
@@ -77,6 +86,9 @@ impl Default for Config {
             listen: Listen::default(),
             tls: Tls::default(),
             log: Log::default(),
+            catalog: Catalog::default(),
+            keys: Keys::default(),
+            vault: Vault::default(),
             land: Land::default(),
             jobs: Jobs::default(),
             query: Query::default(),
@@ -109,6 +121,9 @@ pub(crate) const SECTIONS: &[Section] = &[
     Listen::SECTION,
     Tls::SECTION,
     Log::SECTION,
+    Catalog::SECTION,
+    Keys::SECTION,
+    Vault::SECTION,
     Land::SECTION,
     Jobs::SECTION,
     Query::SECTION,

@@ -30,6 +30,7 @@ mod isolation;
 mod keys;
 mod limits;
 mod lists;
+mod postgres;
 mod process;
 mod signatures;
 mod stream;

@@ -55,12 +55,13 @@ impl From<NoEntropy> for KeyError {
 }
 
 impl From<sqlx::Error> for KeyError {
-    /// A row that does not decode is damage; its text could show stored bytes, so it is left out.
+    /// A row that does not decode is damage; its text could show stored bytes, so it is left out. Whatever the database
+    /// itself refuses, a missing right or table among it, is no word about a key: others would give up records and
+    /// states for it that open once the database is right again. So the keys are out of reach until then.
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::ColumnDecode { index, .. } => Self::Integrity(format!("column {index} of a key store row")),
             sqlx::Error::Decode(_) => Self::Integrity("a key store row".into()),
-            sqlx::Error::Database(database) if database::is_damage(&*database) => Self::Integrity(database.to_string()),
             other => Self::Unavailable(other.to_string()),
         }
     }

@@ -179,7 +179,7 @@ impl Masters {
                 newest = new.root_key_id;
             }
         }
-        self.store.wipe_replaced().await?;
+        self.store.wipe_destroyed().await?;
         Ok(root_key_id)
     }
 

@@ -6,7 +6,10 @@ mod suite;
 
 use schemas::{clock::ManualClock, time::Millis};
 use server::{Fresh, Server, run};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use suite::{Backend, build::*};
 use warehouse::catalog::{Catalog, CatalogError, Outcome, SqlCatalog, SqlCatalogOptions};
 
@@ -97,7 +100,8 @@ mod postgres {
             catalog.commit_land(commit).await.expect("a new connection");
         }
         // And while they are in use: whatever is answered, in the end each commit is there once.
-        let committer = catalog.clone();
+        let (committer, done) = (catalog.clone(), Arc::new(AtomicU64::new(0)));
+        let counted = done.clone();
         let commits = tokio::spawn(async move {
             for round in 5..60u64 {
                 let mut commit = land(generation, round, round + 1, vec![file(round)]);
@@ -108,10 +112,17 @@ mod postgres {
                         other => panic!("{other:?}"),
                     }
                 }
+                counted.fetch_add(1, Ordering::SeqCst);
             }
         });
+        // Again whenever something has been done, so that all gets done in the end.
+        let mut seen = 0;
         while !commits.is_finished() {
             backend.0.end_connections().await;
+            while !commits.is_finished() && done.load(Ordering::SeqCst) == seen {
+                tokio::task::yield_now().await;
+            }
+            seen = done.load(Ordering::SeqCst);
         }
         commits.await.expect("all committed");
         assert_eq!(catalog.totals().await.expect("totals"), [(workspace(1), Outcome::Committed, 60)]);
