@@ -76,7 +76,9 @@ async fn no_copy_of_a_destroyed_key_hides_among_many_others(home: Home) {
         keyring.create_workspace(*ws).await.expect("keys");
     }
     let mut destroyed = Vec::new();
-    for round in 0..12 {
+    // With a server each key is several round trips: fewer of them show the same.
+    let rounds = if home.is_postgres() { 3 } else { 12 };
+    for round in 0..rounds {
         // Keys come in an order that has nothing to do with theirs, while others go.
         let ids: Vec<_> =
             (0..160).map(|i| (workspaces[(i * 23) % 40], day((i as i32 * 31) % 7 + round * 7), CLASS)).collect();
@@ -88,7 +90,7 @@ async fn no_copy_of_a_destroyed_key_hides_among_many_others(home: Home) {
         destroyed.extend(before.into_iter().filter(|text| !after.contains(text)));
         keyring.rotate_root().await.expect("rotated");
     }
-    assert!(destroyed.len() > 800, "{}", destroyed.len());
+    assert!(destroyed.len() > 60 * rounds as usize, "{}", destroyed.len());
     let bytes = home.bytes().await;
     let mut windows: std::collections::HashSet<&[u8]> = std::collections::HashSet::new();
     windows.extend(bytes.windows(24));

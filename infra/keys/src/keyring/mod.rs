@@ -24,7 +24,7 @@ use schemas::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -70,6 +70,8 @@ struct Inner {
     checked_at: CheckedAt,
     seen_generation: AtomicI64,
     looking: tokio::sync::Mutex<()>,
+    /// Looks that failed.
+    failures: AtomicU64,
 }
 
 fn tables(dialect: Dialect) -> Vec<String> {
@@ -100,6 +102,7 @@ impl Keyring {
             checked_at: Arc::new(AtomicI64::new(checked.0)),
             seen_generation: AtomicI64::new(generation),
             looking: tokio::sync::Mutex::new(()),
+            failures: AtomicU64::new(0),
         });
         let weak = Arc::downgrade(&inner);
         tokio::spawn(async move {

@@ -47,6 +47,10 @@ impl Home {
         self.dir.path().join(name)
     }
 
+    pub fn is_postgres(&self) -> bool {
+        self.server.is_some()
+    }
+
     fn fresh(&self, name: &str) -> Option<&Fresh> {
         self.server.as_ref().map(|[keys, vault]| if name == "keys" { keys } else { vault })
     }
