@@ -43,6 +43,7 @@ impl Config {
         if self.log.max_bytes.0 < 2 * self.log.segment_bytes.0 {
             return fail("log.max_bytes must hold at least two segments (log.segment_bytes)");
         }
+        self.check_databases()?;
         if self.land.max_rows == 0 || self.land.max_bytes.0 < 64 << 10 {
             return fail("land.max_rows is at least 1, land.max_bytes at least 64KiB");
         }

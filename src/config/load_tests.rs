@@ -72,6 +72,8 @@ fn values_are_never_repeated_in_errors() {
         ("CHATMAI__LAND__MAX_AGE", "hunter2"),
         ("CHATMAI__LAND__MAX_BYTES", "hunter2"),
         ("CHATMAI__LOGGING__FORMAT", "hunter2"),
+        ("CHATMAI__CATALOG__URL", "postgres://role:hunter2@host/database"),
+        ("CHATMAI__CATALOG__PASSWORD", "hunter2"),
         ("CHATMAI__LOGGING__LEVEL", "hunter2=hunter2=x"),
     ] {
         let error = from("", &[environment]).unwrap_err();
@@ -97,6 +99,10 @@ fn what_does_not_fit_together_is_refused() {
         "[log]\nmax_bytes = \"64MiB\"",
         "[land]\nmax_rows = 0",
         "[retention]\ndays = 357",
+        "[catalog]\nurl = \"catalog.db\"",
+        "[catalog]\nurl = \"postgres://r@h/d?sslmode=disable\"",
+        "[keys]\npassword_file = \"x\"",
+        "[vault]\nurl = \"postgres://r@h/d\"\nclient_key = \"x\"",
         "[jobs]\nfold_after = \"7d\"",
         "[jobs]\nderive_interval = \"0s\"",
         "[limits]\nbody_bytes = \"2MiB\"",
@@ -146,4 +152,39 @@ fn what_is_printed_is_a_file_that_is_taken() {
         assert_eq!(again.log, config.log);
         assert_eq!(again.testing.fault, None, "the environment alone sets it");
     }
+}
+
+#[test]
+fn catalog_keys_and_vault_have_a_database_and_a_role_each() {
+    let three = |catalog: &str, keys: &str, vault: &str| {
+        from(&format!("[catalog]\nurl = \"{catalog}\"\n[keys]\nurl = \"{keys}\"\n[vault]\nurl = \"{vault}\""), &[])
+    };
+    assert!(three("postgres://c@h/c", "postgres://k@h/k", "postgres://v@h/v").is_ok());
+    // On servers of their own, names may be the same.
+    assert!(three("postgres://x@a/x", "postgres://x@b/x", "postgres://x@c/x").is_ok());
+    for (catalog, keys, vault, named) in [
+        ("postgres://x@h/x", "postgres://x@h/x", "postgres://v@h/v", "catalog.url and keys.url"),
+        ("postgres://c@h/x", "postgres://k@H:5432/x", "postgres://v@h/v", "catalog.url and keys.url"),
+        ("postgres://c@h/c", "postgres://x@h/k", "postgres://x@h/v", "keys.url and vault.url"),
+        ("postgres://c@h/x", "postgres://k@h/k", "postgres://v@h/x", "catalog.url and vault.url"),
+    ] {
+        let error = three(catalog, keys, vault).unwrap_err();
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+#[test]
+fn a_database_is_a_file_unless_a_server_is_named_and_its_password_comes_from_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("password");
+    std::fs::write(&file, "hunter2\n").unwrap();
+    let text = format!("[keys]\nurl = \"postgres://k@h/k\"\npassword_file = \"{}\"", file.display());
+    let config = from(&text, &[]).unwrap();
+    let catalog = config.catalog.server().address("/data/catalog.db".into()).unwrap();
+    assert!(matches!(&catalog, database::Address::Sqlite(path) if path.ends_with("catalog.db")));
+    let keys = config.keys.server().address("/data/keys.db".into()).unwrap();
+    assert_eq!(format!("{keys:?}"), "Postgres(postgres://k@h:5432/k)");
+    assert!(!format!("{} {config:?}", crate::config::to_toml(&config).unwrap()).contains("hunter2"));
+    std::fs::remove_file(&file).unwrap();
+    assert!(config.keys.server().address("/data/keys.db".into()).is_err());
 }

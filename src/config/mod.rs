@@ -1,5 +1,6 @@
 //! One typed configuration: `chatmai.toml`, the environment on top, `--data-dir` on top of that.
 mod check;
+mod databases;
 mod environment;
 mod known;
 mod load;
@@ -13,7 +14,9 @@ mod values;
 
 pub use load::{Sources, load};
 pub use secret::Secret;
-pub use sections::{Facebook, Jobs, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls, Webhooks};
+pub use sections::{
+    Catalog, Facebook, Jobs, Keys, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls, Vault, Webhooks,
+};
 pub use show::to_toml;
 pub use store::{Store, StoreUrl};
 pub use units::Size;
@@ -50,6 +53,12 @@ pub struct Config {
     pub log: Log,
     /// See [`Store`].
     pub store: Store,
+    /// See [`Catalog`].
+    pub catalog: Catalog,
+    /// See [`Keys`].
+    pub keys: Keys,
+    /// See [`Vault`].
+    pub vault: Vault,
     /// See [`Land`].
     pub land: Land,
     /// See [`Jobs`].
@@ -85,6 +94,9 @@ impl Default for Config {
             webhooks: Webhooks::default(),
             log: Log::default(),
             store: Store::default(),
+            catalog: Catalog::default(),
+            keys: Keys::default(),
+            vault: Vault::default(),
             land: Land::default(),
             jobs: Jobs::default(),
             query: Query::default(),
@@ -119,6 +131,9 @@ pub(crate) const SECTIONS: &[Section] = &[
     Webhooks::SECTION,
     Log::SECTION,
     Store::SECTION,
+    Catalog::SECTION,
+    Keys::SECTION,
+    Vault::SECTION,
     Land::SECTION,
     Jobs::SECTION,
     Query::SECTION,

@@ -65,6 +65,58 @@ section! {
     }
 }
 
+/// A section that says where one of the databases is.
+macro_rules! database_section {
+    ($(#[doc = $doc:literal])+ $name:ident in $path:literal, e.g. $url:literal) => {
+        section! {
+            $(#[doc = $doc])+
+            $name in $path {
+                /// URL of a PostgreSQL database, `postgres://role@host:5432/database`, without a password. The role owns
+                /// the database. Connections are TLS 1.3 and the server's certificate is verified, whatever is set
+                /// here. Default: an SQLite file in the data directory.
+                url: Option<String> = None, e.g. $url;
+                /// Path of a file with the role's password. Read at start.
+                password_file: Option<PathBuf> = None, e.g. "\"/run/secrets/postgres-password\"";
+                /// Path of the CA certificate, PEM, that the server's certificate comes from. Public CAs are trusted too.
+                ca_certificate: Option<PathBuf> = None, e.g. "\"/etc/chatmai/postgres-ca.pem\"";
+                /// Path of a certificate chain, PEM, for servers that ask clients for one. Needs `client_key`.
+                client_certificate: Option<PathBuf> = None, e.g. "\"/etc/chatmai/postgres-client.pem\"";
+                /// Path of its private key, PEM. Needs `client_certificate`.
+                client_key: Option<PathBuf> = None, e.g. "\"/etc/chatmai/postgres-client.key\"";
+            }
+        }
+
+        impl $name {
+            /// The settings, whichever section they are of.
+            pub fn server(&self) -> super::databases::Server<'_> {
+                super::databases::Server {
+                    section: $path,
+                    url: self.url.as_deref(),
+                    password_file: self.password_file.as_deref(),
+                    ca_certificate: self.ca_certificate.as_deref(),
+                    client_certificate: self.client_certificate.as_deref(),
+                    client_key: self.client_key.as_deref(),
+                }
+            }
+        }
+    };
+}
+
+database_section! {
+    /// The database of the catalog and of who exists. It, the key store and the vault have a database and a role each.
+    Catalog in "catalog", e.g. "\"postgres://chatmai_catalog@db.internal:5432/chatmai_catalog\""
+}
+
+database_section! {
+    /// The key store's own database. Its backups live at most 7 days.
+    Keys in "keys", e.g. "\"postgres://chatmai_keys@db.internal:5432/chatmai_keys\""
+}
+
+database_section! {
+    /// The token vault's own database.
+    Vault in "vault", e.g. "\"postgres://chatmai_vault@db.internal:5432/chatmai_vault\""
+}
+
 section! {
     /// When events go from the log to encrypted files. Readers see them before that, whatever is set here.
     Land in "land" {

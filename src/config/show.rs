@@ -90,6 +90,40 @@ mod tests {
         config.tls.certificate = Some("c".into());
         config.tls.key = Some("k".into());
         config.tls.ca = Some("a".into());
+        for (url, files) in [
+            (
+                &mut config.catalog.url,
+                [
+                    &mut config.catalog.password_file,
+                    &mut config.catalog.ca_certificate,
+                    &mut config.catalog.client_certificate,
+                    &mut config.catalog.client_key,
+                ],
+            ),
+            (
+                &mut config.keys.url,
+                [
+                    &mut config.keys.password_file,
+                    &mut config.keys.ca_certificate,
+                    &mut config.keys.client_certificate,
+                    &mut config.keys.client_key,
+                ],
+            ),
+            (
+                &mut config.vault.url,
+                [
+                    &mut config.vault.password_file,
+                    &mut config.vault.ca_certificate,
+                    &mut config.vault.client_certificate,
+                    &mut config.vault.client_key,
+                ],
+            ),
+        ] {
+            *url = Some("u".into());
+            for file in files {
+                *file = Some("f".into());
+            }
+        }
         config.platforms.facebook.app_id = Some(crate::config::AppId("1".into()));
         config.webhooks.tls12_exception = Some("r".into());
         config.store.url = Some(crate::config::StoreUrl("s3://b/p".parse().unwrap()));

@@ -58,6 +58,10 @@ impl DemoDir {
             *address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         }
         config.tls = crate::config::Tls::default();
+        // Databases that are configured are somebody's: the demo's go with its directory.
+        config.catalog = crate::config::Catalog::default();
+        config.keys = crate::config::Keys::default();
+        config.vault = crate::config::Vault::default();
         config.platforms.facebook.app_id = Some(AppId(cast.app_id.clone()));
         config.platforms.facebook.app_secret_file = self.secret("facebook-app-secret", &cast.app_secret)?;
         config.platforms.facebook.verify_token_file = self.secret("facebook-verify-token", &cast.verify_token)?;

@@ -57,6 +57,11 @@ impl StartError {
         Self::Part(error.to_string())
     }
 
+    /// One of two parts whose errors read alike does not open.
+    pub fn part_of<E: ToString>(name: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Part(format!("{name}: {}", error.to_string()))
+    }
+
     /// True when the operator has to change what was asked for: exit code 2.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Config(_) | Self::Foreign(_))

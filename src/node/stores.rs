@@ -1,4 +1,5 @@
-//! What lies on the disk, opened: keys, vault, catalog, registry; and, where they take part, log and files.
+//! What lies on the disk, in databases or in a bucket, opened: keys, vault, catalog, registry; and, where they take part,
+//! log and files.
 use super::{DataDir, StartError, store};
 use crate::config::Config;
 use event_log::{
@@ -51,20 +52,21 @@ impl Stores {
         let entropy: SharedEntropy = Arc::new(SystemEntropy);
         let kms = FileKms::open(&directory.directory("keys")?, entropy.clone()).map_err(StartError::part)?;
         let keyring = Keyring::open(KeyringOptions {
-            database: directory.file("keys.db"),
+            database: config.keys.server().address(directory.file("keys.db"))?,
             kms: kms.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
         });
-        let keyring = keyring.await.map_err(StartError::part)?;
+        let keyring = keyring.await.map_err(StartError::part_of("key store"))?;
         let vault = Vault::open(VaultOptions {
-            database: directory.file("vault.db"),
+            database: config.vault.server().address(directory.file("vault.db"))?,
             kms,
             clock: clock.clone(),
             entropy: entropy.clone(),
         });
-        let vault = vault.await.map_err(StartError::part)?;
-        let catalog = SqlCatalogOptions { database: directory.file("catalog.db"), clock: clock.clone() };
+        let vault = vault.await.map_err(StartError::part_of("vault"))?;
+        let database = config.catalog.server().address(directory.file("catalog.db"))?;
+        let catalog = SqlCatalogOptions { database, clock: clock.clone() };
         let catalog = SqlCatalog::open(catalog).await.map_err(StartError::part)?;
         // A workspace must not be put into a slot that the log does not have.
         let bound = catalog.snapshots().await.map_err(StartError::part)?.len();

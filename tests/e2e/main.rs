@@ -31,6 +31,7 @@ mod isolation;
 mod keys;
 mod limits;
 mod lists;
+mod postgres;
 mod process;
 mod signatures;
 mod store_s3;

@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod line;
 pub mod metrics;
 pub mod node;
+pub mod postgres;
 pub mod random;
 pub mod raw;
 pub mod s3;

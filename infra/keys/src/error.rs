@@ -55,7 +55,9 @@ impl From<NoEntropy> for KeyError {
 }
 
 impl From<sqlx::Error> for KeyError {
-    /// A row that does not decode is damage; its text could show stored bytes, so it is left out.
+    /// A row that does not decode is damage; its text could show stored bytes, so it is left out. Whatever the database
+    /// itself refuses, a missing right or table among it, is no word about a key: others would give up records and
+    /// states for it that open once the database is right again. So the keys are out of reach until then.
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::ColumnDecode { index, .. } => Self::Integrity(format!("column {index} of a key store row")),

@@ -179,7 +179,7 @@ impl Masters {
                 newest = new.root_key_id;
             }
         }
-        self.store.truncate_log().await?;
+        self.store.wipe_destroyed().await?;
         Ok(root_key_id)
     }
 

@@ -1,5 +1,6 @@
 //! Day keys: one per workspace, day and class, whoever asks first; and the key material of their files.
 #![allow(clippy::expect_used, reason = "a test fails by it")]
+#[macro_use]
 mod common;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{A, B, Home, NOW};
@@ -11,15 +12,19 @@ use schemas::{
 };
 use std::collections::BTreeSet;
 
+on_each_database!(
+    a_day_key_is_made_once,
+    everyone_who_asks_at_once_gets_the_same_key,
+    foreign_or_changed_key_material_is_refused,
+);
+
 const CLASS: RetentionClass = RetentionClass::STANDARD;
 
 fn day(offset: i32) -> PartitionDay {
     PartitionDay(PartitionDay::containing(NOW).0 + offset)
 }
 
-#[tokio::test]
-async fn a_day_key_is_made_once() {
-    let home = Home::new();
+async fn a_day_key_is_made_once(home: Home) {
     let keyring = home.keyring().await;
     keyring.create_workspace(A).await.expect("keys");
     let id = master_key_id(A, day(0), CLASS);
@@ -38,9 +43,7 @@ async fn a_day_key_is_made_once() {
     assert_eq!(missing, Some(KeyError::Unknown(format!("w/{B}"))));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everyone_who_asks_at_once_gets_the_same_key() {
-    let home = Home::new();
+async fn everyone_who_asks_at_once_gets_the_same_key(home: Home) {
     let opened = tokio::join!(home.keyring(), home.keyring(), home.keyring());
     let keyrings: [keys::Keyring; 3] = opened.into();
     let (first, second) = tokio::join!(keyrings[0].create_workspace(A), keyrings[1].create_workspace(A));
@@ -109,9 +112,7 @@ async fn the_exported_key_opens_the_material_as_a_reader_without_us_would() {
     assert_eq!(cipher.decrypt(&nonce.into(), payload).expect("it opens"), dek.expose());
 }
 
-#[tokio::test]
-async fn foreign_or_changed_key_material_is_refused() {
-    let home = Home::new();
+async fn foreign_or_changed_key_material_is_refused(home: Home) {
     let keyring = home.keyring().await;
     keyring.create_workspace(A).await.expect("keys");
     let key = keyring.day_key_or_create(A, day(0), CLASS).await.expect("made");

@@ -1,13 +1,14 @@
 //! Pseudonymous ids: the same everywhere for the same key, and different for everything else.
 #![allow(clippy::expect_used, reason = "a test fails by it")]
+#[macro_use]
 mod common;
 use common::{A, B, CONNECTION, Home};
 use schemas::ids::ConnectionId;
 use std::collections::HashSet;
 
-#[tokio::test]
-async fn ids_meet_across_processes_and_differ_by_kind_connection_key_and_workspace() {
-    let home = Home::new();
+on_each_database!(ids_meet_across_processes_and_differ_by_kind_connection_key_and_workspace,);
+
+async fn ids_meet_across_processes_and_differ_by_kind_connection_key_and_workspace(home: Home) {
     let keyring = home.keyring().await;
     let mut ids = HashSet::new();
     for ws in [A, B] {

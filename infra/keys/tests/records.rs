@@ -1,5 +1,6 @@
 //! Log records: they open as they were sealed, and in no other way.
 #![allow(clippy::expect_used, reason = "a test fails by it")]
+#[macro_use]
 mod common;
 use common::{A, B, EVENT, Home};
 use keys::{KeyError, KeyErrorClass, RecordSealer};
@@ -8,6 +9,14 @@ use schemas::{
     record::SealedRecord,
 };
 use std::{sync::Arc, time::Duration};
+
+on_each_database!(
+    records_open_in_this_and_in_another_process,
+    any_changed_header_or_byte_is_refused,
+    a_record_opens_as_of_its_topic_only_and_shows_its_number,
+    a_data_key_lives_an_hour_and_a_sealer_asks_for_the_store_every_second,
+    many_threads_share_one_sealer,
+);
 
 async fn assert_refused(home: &Home, warm: &keys::Keyring, record: &SealedRecord, what: &str) {
     // In a process that knows the data key, and in one that does not.
@@ -24,9 +33,7 @@ async fn assert_refused(home: &Home, warm: &keys::Keyring, record: &SealedRecord
     }
 }
 
-#[tokio::test]
-async fn records_open_in_this_and_in_another_process() {
-    let home = Home::new();
+async fn records_open_in_this_and_in_another_process(home: Home) {
     let keyring = home.keyring().await;
     keyring.create_workspace(A).await.expect("keys");
     keyring.create_workspace(WorkspaceId::SYSTEM).await.expect("keys");
@@ -42,9 +49,7 @@ async fn records_open_in_this_and_in_another_process() {
     assert_eq!(keyring.seal(B, EVENT, 1, b"").await, Err(KeyError::Unknown(format!("w/{B}"))));
 }
 
-#[tokio::test]
-async fn any_changed_header_or_byte_is_refused() {
-    let home = Home::new();
+async fn any_changed_header_or_byte_is_refused(home: Home) {
     let keyring = home.keyring().await;
     keyring.create_workspace(A).await.expect("keys");
     keyring.create_workspace(B).await.expect("keys");
@@ -97,9 +102,7 @@ async fn any_changed_header_or_byte_is_refused() {
     assert_eq!(keyring.open_record(&good).await.expect("still opens"), b"four");
 }
 
-#[tokio::test]
-async fn a_record_opens_as_of_its_topic_only_and_shows_its_number() {
-    let home = Home::new();
+async fn a_record_opens_as_of_its_topic_only_and_shows_its_number(home: Home) {
     let keyring = home.keyring().await;
     keyring.create_workspace(A).await.expect("keys");
     for number in 0..3 {
@@ -114,9 +117,7 @@ async fn renewed(keyring: &keys::Keyring, old: &RecordSealer) -> Arc<RecordSeale
     keyring.sealer(A).await.expect("a sealer")
 }
 
-#[tokio::test]
-async fn a_data_key_lives_an_hour_and_a_sealer_asks_for_the_store_every_second() {
-    let home = Home::new();
+async fn a_data_key_lives_an_hour_and_a_sealer_asks_for_the_store_every_second(home: Home) {
     let keyring = home.keyring().await;
     keyring.create_workspace(A).await.expect("keys");
     let first = keyring.sealer(A).await.expect("a sealer");
@@ -131,9 +132,7 @@ async fn a_data_key_lives_an_hour_and_a_sealer_asks_for_the_store_every_second()
     assert_eq!(keyring.open_record(&next).await.expect("opened"), b"x");
 }
 
-#[tokio::test]
-async fn many_threads_share_one_sealer() {
-    let home = Home::new();
+async fn many_threads_share_one_sealer(home: Home) {
     let keyring = home.keyring().await;
     keyring.create_workspace(A).await.expect("keys");
     let sealer = keyring.sealer(A).await.expect("a sealer");

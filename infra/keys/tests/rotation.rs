@@ -1,8 +1,9 @@
 //! Rotation: old data opens, new data is sealed under the new key, and a kill inside changes nothing of that.
 #![allow(clippy::expect_used, reason = "a test fails by it")]
+#[macro_use]
 mod common;
 use async_trait::async_trait;
-use common::{A, B, CONNECTION, EVENT, Home, sql};
+use common::{A, B, CONNECTION, EVENT, Home};
 use keys::{KeyError, Keyring, Kms, RootKey, Secret32, Wrapped};
 use schemas::{clock::SystemEntropy, partition::RetentionClass};
 use sqlx::Row;
@@ -15,11 +16,15 @@ use std::{
     time::Duration,
 };
 
+on_each_database!(
+    a_rotated_workspace_key_seals_what_is_new_and_opens_what_is_old,
+    root_rotation_survives_a_kill_after_any_number_of_wraps,
+    root_rotation_changes_the_key_table_only_and_each_root_its_own,
+);
+
 const CLASS: RetentionClass = RetentionClass::STANDARD;
 
-#[tokio::test]
-async fn a_rotated_workspace_key_seals_what_is_new_and_opens_what_is_old() {
-    let home = Home::new();
+async fn a_rotated_workspace_key_seals_what_is_new_and_opens_what_is_old(home: Home) {
     let (keyring, other) = (home.keyring().await, home.keyring().await);
     keyring.create_workspace(A).await.expect("keys");
     let day = "2026-11-22".parse().expect("a day");
@@ -76,7 +81,7 @@ impl Kms for Dying {
 }
 
 async fn roots(home: &Home) -> BTreeSet<String> {
-    let rows = sql(&home.path("keys.db"), "SELECT DISTINCT root_key FROM master_keys").await;
+    let rows = home.sql("keys", "SELECT DISTINCT root_key FROM master_keys").await;
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -87,9 +92,7 @@ async fn assert_opens(keyring: &Keyring, sealed: &[(schemas::ids::WorkspaceId, V
     }
 }
 
-#[tokio::test]
-async fn root_rotation_survives_a_kill_after_any_number_of_wraps() {
-    let home = Home::new();
+async fn root_rotation_survives_a_kill_after_any_number_of_wraps(home: Home) {
     let keyring = home.keyring().await;
     let mut sealed = Vec::new();
     for ws in [A, B] {
@@ -111,20 +114,19 @@ async fn root_rotation_survives_a_kill_after_any_number_of_wraps() {
     assert_opens(&home.keyring().await, &sealed).await;
 }
 
-#[tokio::test]
-async fn root_rotation_changes_the_key_table_only_and_each_root_its_own() {
-    let home = Home::new();
+async fn root_rotation_changes_the_key_table_only_and_each_root_its_own(home: Home) {
     let (keyring, vault) = (home.keyring().await, home.vault().await);
     keyring.create_workspace(A).await.expect("keys");
     vault.put(CONNECTION, A, "line", "access", b"token").await.expect("stored");
-    let before = common::bodies(&home.path("keys.db")).await;
+    let before = home.bodies("keys").await;
     let old = roots(&home).await;
     let new = keyring.rotate_root().await.expect("rotated");
     assert!(!old.contains(&new));
-    let after = common::bodies(&home.path("keys.db")).await;
+    let after = home.bodies("keys").await;
     assert_eq!(after.len(), before.len(), "wrapped in place");
+    let bytes = home.bytes().await;
     for wrapped in before {
-        assert!(!home.holds(&wrapped), "the old wrapping is still there");
+        assert!(!common::contains(&bytes, &wrapped), "the old wrapping is still there");
     }
     vault.rotate_root().await.expect("rotated");
     assert_eq!(roots(&home).await, BTreeSet::from([new]));

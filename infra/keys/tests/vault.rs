@@ -1,9 +1,19 @@
 //! The token vault.
 #![allow(clippy::expect_used, reason = "a test fails by it")]
+#[macro_use]
 mod common;
 use common::{A, B, CONNECTION, Home};
 use keys::{KeyError, Vault};
 use schemas::{ids::ConnectionId, time::Millis};
+
+on_each_database!(
+    secrets_are_put_used_and_rotated,
+    a_revoked_connection_is_for_the_revoker_and_a_destroyed_one_for_nobody,
+    a_destroyed_workspace_has_no_tokens,
+    a_token_moved_to_another_place_does_not_open,
+    tokens_that_end_soon_are_listed_without_their_secrets,
+    no_copy_of_a_destroyed_token_hides_among_many_others,
+);
 
 const OTHER: ConnectionId = ConnectionId([0xd; 16]);
 
@@ -36,9 +46,7 @@ async fn futures_move_between_threads() {
     moves(keyring.open_field(A, "", b""));
 }
 
-#[tokio::test]
-async fn secrets_are_put_used_and_rotated() {
-    let home = Home::new();
+async fn secrets_are_put_used_and_rotated(home: Home) {
     let (vault, other) = (home.vault().await, home.vault().await);
     assert_eq!(secrets(&vault, CONNECTION, "access").await, unknown());
     assert!(matches!(vault.rotate(CONNECTION, "access", b"", false).await, Err(KeyError::Unknown(_))));
@@ -65,9 +73,7 @@ async fn secrets_are_put_used_and_rotated() {
     assert_eq!(secrets(&other, CONNECTION, "access").await, Ok(vec![b"five".to_vec(), b"four".to_vec()]));
 }
 
-#[tokio::test]
-async fn a_revoked_connection_is_for_the_revoker_and_a_destroyed_one_for_nobody() {
-    let home = Home::new();
+async fn a_revoked_connection_is_for_the_revoker_and_a_destroyed_one_for_nobody(home: Home) {
     let (vault, other) = (home.vault().await, home.vault().await);
     vault.put(CONNECTION, A, "line", "access", b"one").await.expect("stored");
     assert_eq!(secrets(&other, CONNECTION, "access").await, Ok(vec![b"one".to_vec()]));
@@ -84,20 +90,18 @@ async fn a_revoked_connection_is_for_the_revoker_and_a_destroyed_one_for_nobody(
     assert!(other.use_revoking(CONNECTION, "access", |s| s.len()).await.is_err());
     assert_eq!(secrets(&other, CONNECTION, "access").await, unknown());
     vault.put(CONNECTION, A, "line", "access", b"again").await.expect("connected again");
-    let rows = common::sql(&home.path("vault.db"), "SELECT generation FROM tokens").await;
+    let rows = home.sql("vault", "SELECT generation FROM tokens").await;
     let generations: Vec<i64> = rows.iter().map(|row| sqlx::Row::get(row, 0)).collect();
     assert_eq!(generations, [2], "a generation is not used twice");
 }
 
-#[tokio::test]
-async fn a_destroyed_workspace_has_no_tokens() {
-    let home = Home::new();
+async fn a_destroyed_workspace_has_no_tokens(home: Home) {
     let vault = home.vault().await;
     vault.put(OTHER, B, "line", "access", b"stays").await.expect("stored");
-    let untouched = common::bodies(&home.path("vault.db")).await;
+    let untouched = home.bodies("vault").await;
     vault.put(CONNECTION, A, "line", "access", b"goes").await.expect("stored");
     vault.rotate(CONNECTION, "access", b"goes as well", true).await.expect("rotated");
-    let all = common::bodies(&home.path("vault.db")).await;
+    let all = home.bodies("vault").await;
     vault.destroy_workspace(A).await.expect("destroyed");
     vault.destroy_workspace(A).await.expect("twice changes nothing");
     for vault in [&vault, &home.vault().await] {
@@ -107,28 +111,26 @@ async fn a_destroyed_workspace_has_no_tokens() {
         assert_eq!(secrets(vault, OTHER, "access").await, Ok(vec![b"stays".to_vec()]));
     }
     assert_eq!((untouched.len(), all.len()), (2, 5));
+    let bytes = home.bytes().await;
     for body in all {
-        assert_eq!(home.holds(&body), untouched.contains(&body));
+        assert_eq!(common::contains(&bytes, &body), untouched.contains(&body));
     }
 }
 
-#[tokio::test]
-async fn a_token_moved_to_another_place_does_not_open() {
-    let home = Home::new();
+async fn a_token_moved_to_another_place_does_not_open(home: Home) {
     let vault = home.vault().await;
-    let path = home.path("vault.db");
     for statement in [
         "UPDATE tokens SET connection = x'0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d'",
         "UPDATE tokens SET kind = 'other'",
         "UPDATE tokens SET platform = 'zalo'",
         "UPDATE tokens SET generation = generation + 1",
-        "UPDATE tokens SET commitment = zeroblob(16)",
+        "UPDATE tokens SET commitment = x'00000000000000000000000000000000'",
         "UPDATE bodies SET body = substr(body, 1, 12) || x'00' || substr(body, 14) WHERE id = (SELECT max(body) FROM tokens)",
     ] {
         vault.destroy(CONNECTION).await.expect("destroyed");
-        common::sql(&path, "DELETE FROM tokens").await;
+        home.sql("vault", "DELETE FROM tokens").await;
         vault.put(CONNECTION, A, "line", "access", b"secret").await.expect("stored");
-        common::sql(&path, statement).await;
+        home.sql("vault", statement).await;
         let mut opened = Vec::new();
         for (connection, kind) in [(CONNECTION, "access"), (OTHER, "access"), (CONNECTION, "other")] {
             match secrets(&vault, connection, kind).await {
@@ -140,9 +142,7 @@ async fn a_token_moved_to_another_place_does_not_open() {
     }
 }
 
-#[tokio::test]
-async fn tokens_that_end_soon_are_listed_without_their_secrets() {
-    let home = Home::new();
+async fn tokens_that_end_soon_are_listed_without_their_secrets(home: Home) {
     let vault = home.vault().await;
     for (connection, at) in [(CONNECTION, 2_000), (OTHER, 1_000)] {
         vault.put(connection, A, "lazada", "access", b"one").await.expect("stored");
@@ -158,11 +158,8 @@ async fn tokens_that_end_soon_are_listed_without_their_secrets() {
     assert!(vault.set_expiry(CONNECTION, "access", None).await.is_err());
 }
 
-#[tokio::test]
-async fn no_copy_of_a_destroyed_token_hides_among_many_others() {
-    let home = Home::new();
+async fn no_copy_of_a_destroyed_token_hides_among_many_others(home: Home) {
     let vault = home.vault().await;
-    let path = home.path("vault.db");
     // Tokens of all lengths, replaced by longer and shorter ones, while others go for good.
     let secret = |i: u32| vec![i as u8; 20 + (i.wrapping_mul(2_654_435_761) % 900) as usize];
     let connection = |i: u32| ConnectionId((i.wrapping_mul(2_654_435_761) as u128).to_be_bytes());
@@ -174,16 +171,15 @@ async fn no_copy_of_a_destroyed_token_hides_among_many_others() {
             number += 1;
             vault.rotate(connection(i), "access", &secret(number), i % 2 == 0).await.expect("rotated");
         }
-        seen.extend(common::bodies(&path).await);
+        seen.extend(home.bodies("vault").await);
         for i in (0..60).filter(|i| (i + round) % 4 == 0) {
             vault.destroy(connection(i)).await.expect("destroyed");
         }
     }
-    let live: std::collections::BTreeSet<_> = common::bodies(&path).await.into_iter().collect();
+    let live: std::collections::BTreeSet<_> = home.bodies("vault").await.into_iter().collect();
     let gone: Vec<_> = seen.difference(&live).collect();
     assert!(gone.len() > 150, "{}", gone.len());
-    let mut bytes = std::fs::read(&path).expect("a file");
-    bytes.extend(std::fs::read(home.path("vault.db-wal")).expect("a file"));
+    let bytes = home.bytes().await;
     let windows: std::collections::HashSet<&[u8]> = bytes.windows(12).collect();
     let left = gone.iter().filter(|body| body.chunks_exact(12).any(|part| windows.contains(part))).count();
     assert_eq!(left, 0, "parts of destroyed tokens are left in the file");

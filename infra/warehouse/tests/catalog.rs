@@ -34,7 +34,7 @@ impl Backend for Sqlite {
 
 async fn open(path: &Path) -> Result<Arc<SqlCatalog>, CatalogError> {
     let clock = ManualClock::at(Millis(1_795_335_330_000));
-    SqlCatalog::open(SqlCatalogOptions { database: path.to_path_buf(), clock }).await
+    SqlCatalog::open(SqlCatalogOptions { database: path.to_path_buf().into(), clock }).await
 }
 
 catalog_suite!(Sqlite);
@@ -81,22 +81,6 @@ async fn what_is_no_database_is_damaged_and_what_is_not_there_is_unavailable() {
     assert!(matches!(damaged, Err(CatalogError::Damaged(_))), "{damaged:?}");
     let nowhere = directory.path().join("no").join("catalog.db");
     assert!(matches!(open(&nowhere).await, Err(CatalogError::Unavailable(_))));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_open_a_new_database_at_once() {
-    let backend = Sqlite::fresh().await;
-    let path = backend.path();
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..6 {
-        let path = path.clone();
-        tasks.spawn(async move {
-            let catalog = open(&path).await.expect("opened");
-            catalog.bind_log(EPOCH, SLOTS).await.expect("bound");
-            catalog.snapshots().await.expect("newest").len()
-        });
-    }
-    assert_eq!(tasks.join_all().await, [3; 6]);
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! The registry in one process: what it refuses, keeps and finds, and what of it lies on the disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#[macro_use]
 #[path = "suite/process.rs"]
 mod process;
 
-use process::{LINE, conflict, directory, not_found, process, refused};
+use process::{House, LINE, conflict, not_found, process, refused};
 use schemas::{
     ids::{ApiKeyId, ConnectionId, WorkspaceId},
     kind::Platform,
@@ -12,11 +13,19 @@ use schemas::{
 use std::collections::HashMap;
 use warehouse::registry::{Registry, Scope};
 
-#[tokio::test]
-async fn the_first_open_makes_system() {
-    let directory = directory();
+on_each_database!(
+    the_first_open_makes_system,
+    everything_is_there_after_reopening,
+    what_has_not_the_right_form_is_refused,
+    a_page_is_connected_once_and_a_line_account_once_per_workspace,
+    a_destroyed_workspace_does_not_break_the_others,
+    nothing_of_a_person_lies_in_the_database,
+    keys_have_a_checksum,
+);
+
+async fn the_first_open_makes_system(house: House) {
     for _ in 0..2 {
-        let registry = process(directory.path()).await.registry;
+        let registry = process(&house).await.registry;
         let view = registry.view();
         assert_eq!(view.workspaces.len(), 1);
         let system = &view.workspaces[&WorkspaceId::SYSTEM];
@@ -26,10 +35,8 @@ async fn the_first_open_makes_system() {
     }
 }
 
-#[tokio::test]
-async fn everything_is_there_after_reopening() {
-    let directory = directory();
-    let first = process(directory.path()).await.registry;
+async fn everything_is_there_after_reopening(house: House) {
+    let first = process(&house).await.registry;
     let shop = first.add_workspace("ร้านกาแฟ", "Asia/Bangkok", Some(90)).await.expect("added");
     let other = first.add_workspace("Other", "Europe/Berlin", None).await.expect("added");
     let line = first.add_connection(shop.id, Platform::Line, "Official", Some(LINE)).await.expect("added");
@@ -40,7 +47,7 @@ async fn everything_is_there_after_reopening() {
     assert_eq!((shop.retention_days, other.retention_days), (90, 356));
     assert_ne!(shop.slot, other.slot, "the emptier slot");
 
-    let second = process(directory.path()).await.registry;
+    let second = process(&house).await.registry;
     for registry in [first, second] {
         let view = registry.view();
         assert_eq!(view.workspaces.len(), 3);
@@ -61,10 +68,8 @@ async fn everything_is_there_after_reopening() {
     }
 }
 
-#[tokio::test]
-async fn what_has_not_the_right_form_is_refused() {
-    let directory = directory();
-    let registry = process(directory.path()).await.registry;
+async fn what_has_not_the_right_form_is_refused(house: House) {
+    let registry = process(&house).await.registry;
     refused(registry.add_workspace("", "UTC", None).await);
     refused(registry.add_workspace("a", "", None).await);
     refused(registry.add_workspace("a", "UTC", Some(357)).await);
@@ -85,10 +90,8 @@ async fn what_has_not_the_right_form_is_refused() {
     assert!(!registry.refresh().await.expect("asked"), "what is refused changes nothing");
 }
 
-#[tokio::test]
-async fn a_page_is_connected_once_and_a_line_account_once_per_workspace() {
-    let directory = directory();
-    let registry = process(directory.path()).await.registry;
+async fn a_page_is_connected_once_and_a_line_account_once_per_workspace(house: House) {
+    let registry = process(&house).await.registry;
     let one = registry.add_workspace("One", "UTC", None).await.expect("added").id;
     let two = registry.add_workspace("Two", "UTC", None).await.expect("added").id;
     let page = registry.add_connection(one, Platform::Facebook, "Page", Some("1048576")).await.expect("added");
@@ -109,21 +112,19 @@ async fn a_page_is_connected_once_and_a_line_account_once_per_workspace() {
     assert_eq!(registry.view().pages[&key], moved.id);
     registry.disable_connection(page.id).await.expect("the old one, once more");
     assert_eq!(registry.view().pages[&key], moved.id);
-    let reopened = process(directory.path()).await.registry;
+    let reopened = process(&house).await.registry;
     assert_eq!(reopened.view().pages, registry.view().pages);
 }
 
-#[tokio::test]
-async fn a_destroyed_workspace_does_not_break_the_others() {
-    let directory = directory();
-    let first = process(directory.path()).await;
+async fn a_destroyed_workspace_does_not_break_the_others(house: House) {
+    let first = process(&house).await;
     let gone = first.registry.add_workspace("Gone", "UTC", None).await.expect("added").id;
     let stays = first.registry.add_workspace("Stays", "UTC", None).await.expect("added").id;
     let lost = first.registry.add_connection(gone, Platform::Facebook, "Page", Some("1")).await.expect("added").id;
     let kept = first.registry.add_connection(stays, Platform::Facebook, "Page", Some("2")).await.expect("added").id;
     first.keyring.destroy_workspace(gone).await.expect("destroyed");
     first.clock.advance(std::time::Duration::from_secs(2));
-    let second = process(directory.path()).await.registry;
+    let second = process(&house).await.registry;
     let view = second.view();
     assert!(view.workspaces[&gone].name.is_empty() && !view.workspaces[&gone].active);
     assert!(view.connections[&lost].name.is_empty() && !view.connections[&lost].active);
@@ -134,10 +135,8 @@ async fn a_destroyed_workspace_does_not_break_the_others() {
     second.add_workspace("Next", "UTC", None).await.expect("the others go on");
 }
 
-#[tokio::test]
-async fn nothing_of_a_person_lies_in_the_database() {
-    let directory = directory();
-    let registry = process(directory.path()).await.registry;
+async fn nothing_of_a_person_lies_in_the_database(house: House) {
+    let registry = process(&house).await.registry;
     let shop = registry.add_workspace("CANARY-workspace", "Asia/Bangkok", None).await.expect("added").id;
     let page = "555444333222111000";
     let made = registry.add_connection(shop, Platform::Facebook, "CANARY-page", Some(page)).await.expect("added");
@@ -146,10 +145,7 @@ async fn nothing_of_a_person_lies_in_the_database() {
     let (_, key) = registry.add_key(shop, &[Scope::Write]).await.expect("added");
     conflict(registry.add_connection(shop, Platform::Facebook, "CANARY-again", Some(page)).await);
     registry.disable_connection(made.id).await.expect("disabled");
-    let mut scanned = Vec::new();
-    for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] {
-        scanned.extend(std::fs::read(directory.path().join(name)).expect("read"));
-    }
+    let scanned = house.catalog_bytes().await;
     let holds = |needle: &str| scanned.windows(needle.len()).any(|window| window == needle.as_bytes());
     assert!(holds("Asia/Bangkok"), "the scan sees what is there");
     for needle in ["CANARY", page, LINE, &LINE[1..], &key, &key[8..]] {
@@ -157,10 +153,8 @@ async fn nothing_of_a_person_lies_in_the_database() {
     }
 }
 
-#[tokio::test]
-async fn keys_have_a_checksum() {
-    let directory = directory();
-    let registry = process(directory.path()).await.registry;
+async fn keys_have_a_checksum(house: House) {
+    let registry = process(&house).await.registry;
     let (_, key) = registry.add_key(WorkspaceId::SYSTEM, &[Scope::Read]).await.expect("added");
     assert_eq!((key.len(), &key[..8]), (44, "cm_live_"));
     assert!(Registry::key_looks_valid(&key));

@@ -1,29 +1,34 @@
 //! The registry in several processes at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#[macro_use]
 #[path = "suite/process.rs"]
 mod process;
 
 use keys::FileKms;
-use process::{conflict, directory, process};
+use process::{House, conflict, process};
 use schemas::{clock::SeededEntropy, ids::WorkspaceId, kind::Platform};
 use std::sync::Arc;
 use warehouse::registry::{Registry, Scope};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_may_open_first() {
-    let directory = directory();
+on_each_database!(
+    many_may_open_first,
+    a_page_that_two_processes_want_is_one_ones,
+    an_import_connection_is_made_once,
+    processes_see_each_others_changes,
+    the_loop_brings_changes_and_stops,
+);
+
+async fn many_may_open_first(house: House) {
     // The root keys are the key store's to make; what is raced for here is `system`.
-    FileKms::open(&directory.path().join("kms"), Arc::new(SeededEntropy::new(0))).expect("a kms");
-    let opened = futures::future::join_all((0..4).map(|_| process(directory.path()))).await;
+    FileKms::open(&house.directory.path().join("kms"), Arc::new(SeededEntropy::new(0))).expect("a kms");
+    let opened = futures::future::join_all((0..4).map(|_| process(&house))).await;
     for process in opened {
         assert_eq!(process.registry.view().workspaces[&WorkspaceId::SYSTEM].name, "system");
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_that_two_processes_want_is_one_ones() {
-    let directory = directory();
-    let (one, two) = (process(directory.path()).await.registry, process(directory.path()).await.registry);
+async fn a_page_that_two_processes_want_is_one_ones(house: House) {
+    let (one, two) = (process(&house).await.registry, process(&house).await.registry);
     let shop = one.add_workspace("Shop", "UTC", None).await.expect("added").id;
     let bar = two.add_workspace("Bar", "UTC", None).await.expect("added").id;
     for page in ["11", "12", "13", "14"] {
@@ -36,10 +41,8 @@ async fn a_page_that_two_processes_want_is_one_ones() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_connection_is_made_once() {
-    let directory = directory();
-    let (one, two) = (process(directory.path()).await.registry, process(directory.path()).await.registry);
+async fn an_import_connection_is_made_once(house: House) {
+    let (one, two) = (process(&house).await.registry, process(&house).await.registry);
     let shop = one.add_workspace("Shop", "UTC", None).await.expect("added").id;
     let bar = one.add_workspace("Bar", "UTC", None).await.expect("added").id;
     for name in ["Old inbox", "old inbox", "Line"] {
@@ -61,10 +64,8 @@ async fn an_import_connection_is_made_once() {
     assert!(!two.import_connection(shop, Platform::Line, "Line").await.expect("found").active);
 }
 
-#[tokio::test]
-async fn processes_see_each_others_changes() {
-    let directory = directory();
-    let (one, two) = (process(directory.path()).await.registry, process(directory.path()).await.registry);
+async fn processes_see_each_others_changes(house: House) {
+    let (one, two) = (process(&house).await.registry, process(&house).await.registry);
     assert!(!two.refresh().await.expect("asked"), "nothing has changed");
     let shop = one.add_workspace("Shop", "UTC", None).await.expect("added");
     let page = one.add_connection(shop.id, Platform::Facebook, "Page", Some("1")).await.expect("added");
@@ -90,10 +91,8 @@ async fn processes_see_each_others_changes() {
     assert!(Registry::key_looks_valid(&key), "the form says nothing about the key");
 }
 
-#[tokio::test]
-async fn the_loop_brings_changes_and_stops() {
-    let directory = directory();
-    let (one, two) = (process(directory.path()).await.registry, process(directory.path()).await.registry);
+async fn the_loop_brings_changes_and_stops(house: House) {
+    let (one, two) = (process(&house).await.registry, process(&house).await.registry);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(two.clone().run(async move { drop(stopped.await) }));
     let (_, key) = one.add_key(WorkspaceId::SYSTEM, &[Scope::Read]).await.expect("added");
@@ -111,8 +110,8 @@ async fn the_loop_brings_changes_and_stops() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn measure_opening_10_000_workspaces() {
-    let directory = directory();
-    let registry = process(directory.path()).await.registry;
+    let house = House::new();
+    let registry = process(&house).await.registry;
     let began = std::time::Instant::now();
     for n in 0..10_000u64 {
         let shop = registry.add_workspace(&format!("Shop {n}"), "Asia/Bangkok", None).await.expect("added").id;
@@ -123,7 +122,7 @@ async fn measure_opening_10_000_workspaces() {
     drop(registry);
     for _ in 0..3 {
         let began = std::time::Instant::now();
-        let process = process(directory.path()).await;
+        let process = process(&house).await;
         println!("opened {} workspaces in {:?}", process.registry.view().workspaces.len(), began.elapsed());
     }
 }

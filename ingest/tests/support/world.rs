@@ -108,20 +108,20 @@ impl World {
         let entropy: SharedEntropy = Arc::new(SeededEntropy::new(11));
         let kms = FileKms::open(dir.path(), entropy.clone()).expect("a kms");
         let keyring = Keyring::open(KeyringOptions {
-            database: dir.path().join("keys.db"),
+            database: dir.path().join("keys.db").into(),
             kms: kms.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
         });
         let keyring = keyring.await.expect("a keyring");
         let vault = Vault::open(VaultOptions {
-            database: dir.path().join("vault.db"),
+            database: dir.path().join("vault.db").into(),
             kms,
             clock: clock.clone(),
             entropy: entropy.clone(),
         });
         let vault = vault.await.expect("a vault");
-        let database = dir.path().join("catalog.db");
+        let database = dir.path().join("catalog.db").into();
         let catalog = SqlCatalog::open(SqlCatalogOptions { database, clock: clock.clone() }).await.expect("a catalog");
         let registry = Registry::open(RegistryOptions {
             catalog,

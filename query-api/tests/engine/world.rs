@@ -80,9 +80,10 @@ impl World {
         let log: SharedLog =
             EmbeddedLog::open(Options::new(path("log"), 2, clock.clone(), entropy.clone())).expect("a log");
         let kms = FileKms::open(&path("kms"), entropy.clone()).expect("a kms");
-        let options = KeyringOptions { database: path("keys.db"), kms, clock: clock.clone(), entropy: entropy.clone() };
+        let options =
+            KeyringOptions { database: path("keys.db").into(), kms, clock: clock.clone(), entropy: entropy.clone() };
         let keyring = Keyring::open(options).await.expect("a keyring");
-        let options = SqlCatalogOptions { database: path("catalog.db"), clock: clock.clone() };
+        let options = SqlCatalogOptions { database: path("catalog.db").into(), clock: clock.clone() };
         let sql = SqlCatalog::open(options).await.expect("a catalog");
         sql.bind_log(log.epoch(), log.slots()).await.expect("bound");
         let registry = Registry::open(RegistryOptions {

@@ -104,14 +104,14 @@ impl World {
         let clock = ManualClock::at(NOW);
         let kms = FileKms::open(&directory.path().join("kms"), Arc::new(SystemEntropy)).expect("a KMS");
         let keyring = Keyring::open(KeyringOptions {
-            database: directory.path().join("keys.db"),
+            database: directory.path().join("keys.db").into(),
             kms,
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
         })
         .await
         .expect("a keyring");
-        let options = SqlCatalogOptions { database: directory.path().join("catalog.db"), clock: clock.clone() };
+        let options = SqlCatalogOptions { database: directory.path().join("catalog.db").into(), clock: clock.clone() };
         let catalog = SqlCatalog::open(options).await.expect("a catalog");
         let registry = Registry::open(RegistryOptions {
             catalog,

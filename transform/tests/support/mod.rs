@@ -66,14 +66,14 @@ impl House {
             EmbeddedLog::open(Options::new(path("log"), 2, clock.clone(), entropy.clone())).expect("a log");
         let kms = FileKms::open(&path("keys"), entropy.clone()).expect("a kms");
         let keyring = Keyring::open(KeyringOptions {
-            database: path("keys.db"),
+            database: path("keys.db").into(),
             kms,
             clock: clock.clone(),
             entropy: entropy.clone(),
         })
         .await
         .expect("a keyring");
-        let sql = SqlCatalog::open(SqlCatalogOptions { database: path("catalog.db"), clock: clock.clone() })
+        let sql = SqlCatalog::open(SqlCatalogOptions { database: path("catalog.db").into(), clock: clock.clone() })
             .await
             .expect("a catalog");
         sql.bind_log(log.epoch(), log.slots()).await.expect("bound");

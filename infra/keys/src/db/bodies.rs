@@ -3,7 +3,8 @@
 //! SQLite overwrites what it frees (`secure_delete`), but when it spreads rows over pages anew it may leave copies of
 //! rows that live on, and nothing ever overwrites those. So everything that must be erasable lies in one table that is
 //! only appended to, never has a row deleted, and changes a row only into another of the same length: then each row
-//! stays where it was first written, and writing zeros over it erases its only copy. Erased rows are used again.
+//! stays where it was first written, and writing zeros over it erases its only copy. Erased rows are used again. In PostgreSQL, what a
+//! row was before lies beside it until [`super::wipe`] has the table written anew.
 use super::{Tx, dialect::Dialect};
 use crate::error::KeyError;
 use sqlx::Row;

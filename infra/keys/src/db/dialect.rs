@@ -1,9 +1,21 @@
-//! What differs between databases. A second one adds a variant here and leaves the verbs alone.
+//! What differs between databases. The verbs are the same for each.
+use std::time::Duration;
 
 /// A database product.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Sqlite,
+    Postgres,
+}
+
+/// How what was overwritten is made to leave the database's files too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wiping {
+    /// The pages themselves are overwritten (`secure_delete`); older ones are in the write-ahead log, which is emptied.
+    /// The statement gives rows of (busy, …).
+    EmptyLog(&'static str),
+    /// An update leaves the old row where it was.
+    Rewrite,
 }
 
 impl Dialect {
@@ -11,6 +23,7 @@ impl Dialect {
     pub(crate) fn bytes(self) -> &'static str {
         match self {
             Self::Sqlite => "BLOB",
+            Self::Postgres => "BYTEA",
         }
     }
 
@@ -18,6 +31,7 @@ impl Dialect {
     pub(crate) fn growing_key(self) -> &'static str {
         match self {
             Self::Sqlite => "INTEGER PRIMARY KEY AUTOINCREMENT",
+            Self::Postgres => "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
         }
     }
 
@@ -26,10 +40,23 @@ impl Dialect {
     pub(crate) fn begin_write(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
         }
     }
 
-    /// Said on each new connection. `secure_delete=ON`, not FAST: freed bytes are overwritten (`security.md` §4).
+    /// What makes a transaction the only one that writes, until it ends. Most of them decide by what they have read,
+    /// and keys change rarely, so they are let in one by one, as SQLite does by itself. What a statement reads after
+    /// this is what the one before has committed.
+    pub(crate) fn lock(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            // Any number will do that nothing else in this database takes.
+            Self::Postgres => Some("SELECT pg_advisory_xact_lock(7116894127330462)"),
+        }
+    }
+
+    /// Said on each new connection, beside what [`database::set_up`] says on every PostgreSQL connection.
+    /// `secure_delete=ON`, not FAST: freed bytes are overwritten (`security.md` §4).
     pub(crate) fn on_connect(self) -> &'static [&'static str] {
         match self {
             Self::Sqlite => &[
@@ -40,14 +67,24 @@ impl Dialect {
                 "PRAGMA foreign_keys=ON",
                 "PRAGMA temp_store=MEMORY",
             ],
+            Self::Postgres => &[],
         }
     }
 
-    /// Empties the write-ahead log, so that no older page stays in it; gives rows of (busy, …). `None` where the
-    /// operator's settings do this.
-    pub(crate) fn truncate_log(self) -> Option<&'static str> {
+    /// How long a caller waits for a connection: with PostgreSQL a restart of the server is waited for, and what takes
+    /// longer is told.
+    pub(crate) fn acquire(self) -> Duration {
         match self {
-            Self::Sqlite => Some("PRAGMA wal_checkpoint(TRUNCATE)"),
+            Self::Sqlite => Duration::from_secs(10),
+            Self::Postgres => Duration::from_secs(5),
+        }
+    }
+
+    /// See [`Wiping`].
+    pub(crate) fn wiping(self) -> Wiping {
+        match self {
+            Self::Sqlite => Wiping::EmptyLog("PRAGMA wal_checkpoint(TRUNCATE)"),
+            Self::Postgres => Wiping::Rewrite,
         }
     }
 }

@@ -16,16 +16,5 @@ pub(crate) fn sqlite_address(path: &Path) -> Result<String, KeyError> {
     OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     let full = fs::canonicalize(path)?;
-    Ok(format!("sqlite://{}?mode=rw", percent_encoded(full.as_os_str().as_encoded_bytes())))
-}
-
-fn percent_encoded(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => out.push(byte as char),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
+    Ok(format!("sqlite://{}?mode=rw", database::percent_encoded(full.as_os_str().as_encoded_bytes())))
 }

@@ -6,5 +6,6 @@ pub(crate) mod files;
 pub(crate) mod master_rows;
 pub(crate) mod store;
 pub(crate) mod token_rows;
+mod wipe;
 
-pub(crate) use store::{Store, Tx};
+pub(crate) use store::{Purpose, Store, Tx};

@@ -1,11 +1,12 @@
 //! One database: its pool, its write transactions and its generation.
-use super::{dialect::Dialect, files};
+use super::{dialect::Dialect, files, wipe};
 use crate::error::KeyError;
+use database::{Access, Address, connect_options};
 use sqlx::{
-    Any, AnyPool, AssertSqlSafe, Executor, Row, SqlSafeStr, Transaction,
+    Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, SqlSafeStr, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
-use std::{path::Path, str::FromStr, time::Duration};
+use std::str::FromStr;
 
 /// A write transaction; dropped without commit, it is rolled back.
 pub(crate) type Tx = Transaction<'static, Any>;
@@ -13,8 +14,6 @@ pub(crate) type Tx = Transaction<'static, Any>;
 /// Version of the tables. A build refuses a newer one.
 const FORMAT: i64 = 1;
 const CONNECTIONS: u32 = 4;
-/// Tries to empty the write-ahead log while readers hold it; each waits for the busy timeout first.
-const TRUNCATE_TRIES: usize = 5;
 
 /// A database of keys.
 pub(crate) struct Store {
@@ -23,40 +22,48 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the database, makes the file and the tables if they are missing.
-    pub(crate) async fn open(path: &Path, tables: fn(Dialect) -> Vec<String>) -> Result<Self, KeyError> {
+    /// Opens the database, makes SQLite's file and the tables if they are missing. `purpose` is what it is for, and a
+    /// database for something else is refused.
+    pub(crate) async fn open(
+        address: &Address,
+        purpose: Purpose,
+        tables: fn(Dialect) -> Vec<String>,
+    ) -> Result<Self, KeyError> {
         sqlx::any::install_default_drivers();
-        let dialect = Dialect::Sqlite;
-        let options = AnyConnectOptions::from_str(&files::sqlite_address(path)?)?;
+        let (dialect, options) = match address {
+            Address::Sqlite(path) => (Dialect::Sqlite, AnyConnectOptions::from_str(&files::sqlite_address(path)?)?),
+            Address::Postgres(server) => (Dialect::Postgres, connect_options(server)?),
+        };
+        // Not through a pool: that would try again and again where a server is refused, and then only say that it took
+        // too long.
+        let mut first = AnyConnection::connect_with(&options).await?;
+        set_up(&mut first, dialect).await?;
+        first.close().await?;
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
-            .acquire_timeout(Duration::from_secs(10))
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    for statement in dialect.on_connect() {
-                        connection.execute(*statement).await?;
-                    }
-                    Ok(())
-                })
-            })
+            .acquire_timeout(dialect.acquire())
+            .after_connect(move |connection, _| Box::pin(set_up(connection, dialect)))
             .connect_with(options)
             .await?;
         let store = Self { pool, dialect };
-        store.make_tables(tables).await?;
+        store.make_tables(purpose, tables).await?;
         Ok(store)
     }
 
-    async fn make_tables(&self, tables: fn(Dialect) -> Vec<String>) -> Result<(), KeyError> {
+    async fn make_tables(&self, purpose: Purpose, tables: fn(Dialect) -> Vec<String>) -> Result<(), KeyError> {
         let mut tx = self.begin().await?;
         tx.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BIGINT NOT NULL)").await?;
-        for (name, value) in [("format", FORMAT), ("generation", 1)] {
+        for (name, value) in [("format", FORMAT), ("generation", 1), ("purpose", purpose as i64), (wipe::REWRITTEN, 0)]
+        {
             let insert = sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING");
             insert.bind(name).bind(value).execute(&mut *tx).await?;
         }
-        let row = sqlx::query("SELECT value FROM meta WHERE name = 'format'").fetch_one(&mut *tx).await?;
-        let format: i64 = row.try_get(0)?;
+        let format = meta(&mut tx, "format").await?;
         if format > FORMAT {
             return Err(KeyError::Unavailable(format!("the key database has format {format}, newer than this build")));
+        }
+        if meta(&mut tx, "purpose").await? != purpose as i64 {
+            return Err(KeyError::Integrity("the database of keys is one for something else".into()));
         }
         for statement in tables(self.dialect) {
             tx.execute(AssertSqlSafe(statement).into_sql_str()).await?;
@@ -70,9 +77,18 @@ impl Store {
         &self.pool
     }
 
-    /// Begins a write transaction.
+    /// Which SQL it speaks.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Begins a write transaction, the only one until it ends.
     pub(crate) async fn begin(&self) -> Result<Tx, KeyError> {
-        Ok(self.pool.begin_with(self.dialect.begin_write()).await?)
+        let mut tx = self.pool.begin_with(self.dialect.begin_write()).await?;
+        if let Some(lock) = self.dialect.lock() {
+            tx.execute(lock).await?;
+        }
+        Ok(tx)
     }
 
     /// The number that moves with each change that other processes must learn of.
@@ -80,22 +96,30 @@ impl Store {
         let row = sqlx::query("SELECT value FROM meta WHERE name = 'generation'").fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }
+}
 
-    /// Empties the write-ahead log, so that bytes overwritten in the database are not in it any more. To be called
-    /// after the commit.
-    ///
-    /// # Errors
-    /// [`KeyError::Unavailable`] when readers keep it in use; the destruction is to be asked for again.
-    pub(crate) async fn truncate_log(&self) -> Result<(), KeyError> {
-        let Some(statement) = self.dialect.truncate_log() else { return Ok(()) };
-        for _ in 0..TRUNCATE_TRIES {
-            let row = sqlx::query(statement).fetch_one(&self.pool).await?;
-            if row.try_get::<i64, _>(0)? == 0 {
-                return Ok(());
-            }
-        }
-        Err(KeyError::Unavailable("the write-ahead log of the key database is in use and cannot be emptied".into()))
+/// What a database of keys is for, as its own table says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The keys of data.
+    Keys = 1,
+    /// Platform tokens.
+    Vault = 2,
+}
+
+async fn set_up(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), sqlx::Error> {
+    if dialect == Dialect::Postgres {
+        database::set_up(connection, Access::Write).await?;
     }
+    for statement in dialect.on_connect() {
+        connection.execute(*statement).await?;
+    }
+    Ok(())
+}
+
+async fn meta(tx: &mut Tx, name: &str) -> Result<i64, KeyError> {
+    let row = sqlx::query("SELECT value FROM meta WHERE name = $1").bind(name).fetch_one(&mut **tx).await?;
+    Ok(row.try_get(0)?)
 }
 
 /// Moves the generation and returns the new one.

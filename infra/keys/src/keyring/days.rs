@@ -166,7 +166,7 @@ impl Keyring {
         }
         tx.commit().await?;
         self.inner.forget_days(&keys.iter().copied().collect());
-        self.inner.store.truncate_log().await
+        self.inner.store.wipe_destroyed().await
     }
 
     /// The workspace's live day keys, of one day or of all, as (`masterKeyID`, key in base64), ordered by day and

@@ -11,7 +11,7 @@ pub use bulk::RecordOpener;
 use crate::{
     cache::{Cache, PLAINTEXT_TTL},
     day_key::DayKey,
-    db::{Store, day_rows, day_rows::DayId, dialect::Dialect, master_rows},
+    db::{Purpose, Store, day_rows, day_rows::DayId, dialect::Dialect, master_rows},
     error::KeyError,
     kms::{Kms, RootKey},
     masters::Masters,
@@ -19,15 +19,15 @@ use crate::{
     pseudonyms::Pseudonyms,
     sealer::{CheckedAt, MAX_AGE, RecordSealer},
 };
+use database::Address;
 use schemas::{
     clock::{SharedClock, SharedEntropy},
     ids::{DekId, WorkspaceId},
 };
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -42,8 +42,8 @@ const SWEEP: Duration = Duration::from_secs(30);
 
 /// What a keyring is made of.
 pub struct KeyringOptions {
-    /// The key store's own database file, `keys.db`; made if missing, mode 0600.
-    pub database: PathBuf,
+    /// The key store's own database.
+    pub database: Address,
     /// Keeps the root keys.
     pub kms: Arc<dyn Kms>,
     /// Ages caches and data keys.
@@ -73,6 +73,8 @@ struct Inner {
     checked_at: CheckedAt,
     seen_generation: AtomicI64,
     looking: tokio::sync::Mutex<()>,
+    /// Looks that failed.
+    failures: AtomicU64,
 }
 
 fn tables(dialect: Dialect) -> Vec<String> {
@@ -88,7 +90,7 @@ impl Keyring {
     /// [`KeyError::Unavailable`] when the database cannot be opened or is of a newer format.
     pub async fn open(options: KeyringOptions) -> Result<Self, KeyError> {
         let KeyringOptions { database, kms, clock, entropy } = options;
-        let store = Arc::new(Store::open(&database, tables).await?);
+        let store = Arc::new(Store::open(&database, Purpose::Keys, tables).await?);
         let checked = clock.now();
         let generation = store.generation().await?;
         let inner = Arc::new(Inner {
@@ -103,6 +105,7 @@ impl Keyring {
             checked_at: Arc::new(AtomicI64::new(checked.0)),
             seen_generation: AtomicI64::new(generation),
             looking: tokio::sync::Mutex::new(()),
+            failures: AtomicU64::new(0),
         });
         let weak = Arc::downgrade(&inner);
         tokio::spawn(async move {

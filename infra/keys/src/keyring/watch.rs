@@ -26,6 +26,7 @@ impl Inner {
         if age <= FRESH {
             return Ok(());
         }
+        let failures = self.failures.load(Ordering::SeqCst);
         let guard = if age <= STALE {
             match self.looking.try_lock() {
                 Ok(guard) => guard,
@@ -37,7 +38,14 @@ impl Inner {
         if self.age() <= FRESH {
             return Ok(());
         }
+        // A look at a server that is away takes seconds: who waited for one does not wait for another.
+        if self.failures.load(Ordering::SeqCst) != failures && self.age() > STALE {
+            return Err(KeyError::Unavailable("the key store has not answered".into()));
+        }
         let looked = self.look().await;
+        if looked.is_err() {
+            self.failures.fetch_add(1, Ordering::SeqCst);
+        }
         drop(guard);
         match looked {
             Err(_) if self.age() <= STALE => Ok(()),

@@ -45,7 +45,7 @@ impl Keyring {
         self.inner.masters.destroy(&mut tx, ws).await?;
         tx.commit().await?;
         self.inner.forget_workspace(ws);
-        self.inner.store.truncate_log().await
+        self.inner.store.wipe_destroyed().await
     }
 
     /// What makes the workspace's pseudonymous ids. Cached; ask again for each piece of work.

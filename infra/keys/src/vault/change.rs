@@ -89,7 +89,7 @@ impl Vault {
     /// What was replaced shall not linger in the write-ahead log. The change itself is done, so a log that is in use
     /// is no error; the next change empties it.
     async fn empty_log(&self) {
-        if let Err(error) = self.inner.store.truncate_log().await {
+        if let Err(error) = self.inner.store.wipe_replaced().await {
             tracing::warn!(%error, "a replaced token stays in the vault's write-ahead log for now");
         }
     }

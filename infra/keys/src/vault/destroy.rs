@@ -28,7 +28,7 @@ impl Vault {
         token_rows::destroy(&mut tx, connection).await?;
         store::next_generation(&mut tx).await?;
         tx.commit().await?;
-        self.inner.store.truncate_log().await
+        self.inner.store.wipe_destroyed().await
     }
 
     /// Overwrites all secrets of a workspace and its token keys, and leaves a tombstone. Idempotent.
@@ -41,6 +41,6 @@ impl Vault {
         self.inner.masters.destroy(&mut tx, ws).await?;
         tx.commit().await?;
         self.inner.masters.forget(ws);
-        self.inner.store.truncate_log().await
+        self.inner.store.wipe_destroyed().await
     }
 }

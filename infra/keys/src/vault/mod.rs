@@ -9,21 +9,22 @@ mod seal;
 pub use expiry::Expiring;
 
 use crate::{
-    db::{Store, token_rows},
+    db::{Purpose, Store, token_rows},
     error::KeyError,
     kms::{Kms, RootKey},
     masters::Masters,
 };
+use database::Address;
 use schemas::clock::{SharedClock, SharedEntropy};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// How often plaintext keys that are too old are looked for.
 const SWEEP: Duration = Duration::from_secs(30);
 
 /// What a vault is made of.
 pub struct VaultOptions {
-    /// The vault's own database file, `vault.db`; made if missing, mode 0600.
-    pub database: PathBuf,
+    /// The vault's own database.
+    pub database: Address,
     /// Keeps the root key `root-token`.
     pub kms: Arc<dyn Kms>,
     /// Ages cached keys.
@@ -54,7 +55,7 @@ impl Vault {
     /// [`KeyError::Unavailable`] when the database cannot be opened or is of a newer format.
     pub async fn open(options: VaultOptions) -> Result<Self, KeyError> {
         let VaultOptions { database, kms, clock, entropy } = options;
-        let store = Arc::new(Store::open(&database, token_rows::tables).await?);
+        let store = Arc::new(Store::open(&database, Purpose::Vault, token_rows::tables).await?);
         let masters = Masters::new(store.clone(), kms, RootKey::Token, clock, entropy.clone());
         let inner = Arc::new(Inner { store, masters, entropy });
         let weak = Arc::downgrade(&inner);

@@ -1,9 +1,13 @@
 //! Several processes at once.
 use super::{Backend, build::*};
-use schemas::{log::Offset, time::Millis};
+use schemas::{
+    ids::EventId,
+    log::{Offset, Slot},
+    time::Millis,
+};
 use std::sync::Arc;
 use tokio::task::JoinSet;
-use warehouse::catalog::{Catalog, CatalogError, DataFile, Lease, Outcome};
+use warehouse::catalog::{Catalog, CatalogError, ClaimedId, DataFile, Lease, Outcome};
 
 /// However many commit the same offsets at once: one wins, the others are told where the slot continues.
 pub async fn one_of_two_committers_wins(backend: &impl Backend) {
@@ -105,4 +109,55 @@ pub async fn what_is_committed_is_there_after_reopening(backend: &impl Backend) 
     assert!(catalog.take_slot(SLOT, "other").await.expect("taken").number > generation.number);
     catalog.bind_log(EPOCH, SLOTS).await.expect("the same log");
     catalog.ping().await.expect("it answers");
+}
+
+/// Commits of different slots that touch the same rows of totals and claimed ids, in different orders: all succeed, and
+/// nothing is lost.
+pub async fn slots_are_written_side_by_side(backend: &impl Backend) {
+    let catalogs = [backend.open().await, backend.open().await];
+    bound(&catalogs[0]).await;
+    let mut tasks = JoinSet::new();
+    for slot in 0..SLOTS {
+        let catalog = catalogs[slot as usize % 2].clone();
+        tasks.spawn(async move {
+            let generation = catalog.take_slot(Slot(slot), "worker").await.expect("taken");
+            for round in 0..20u64 {
+                let own = round * 3 + u64::from(slot);
+                let file = DataFile { slot: Slot(slot), ..file(own) };
+                let mut commit = land(generation, round * 10, round * 10 + 10, vec![file]);
+                let mut shared: Vec<u64> = (1..=5).collect();
+                if slot % 2 == 1 {
+                    shared.reverse();
+                }
+                commit.totals = shared.iter().map(|n| (workspace(*n), Outcome::Committed, 2)).collect();
+                commit.claimed = shared.iter().map(|n| claimed(*n, round)).collect();
+                catalog.commit_land(commit).await.expect("no deadlock");
+            }
+        });
+    }
+    tasks.join_all().await;
+    let total = 2 * 20 * u64::from(SLOTS);
+    let want: Vec<_> = (1..=5).map(|n| (workspace(n), Outcome::Committed, total)).collect();
+    let mut totals = catalogs[1].totals().await.expect("totals");
+    totals.sort_unstable();
+    assert_eq!(totals, want);
+    for snapshot in catalogs[0].snapshots().await.expect("newest") {
+        assert_eq!(snapshot.next, Offset(200));
+        assert_eq!(catalogs[0].live_files(snapshot.slot).await.expect("live").len(), 20);
+    }
+}
+
+fn claimed(n: u64, round: u64) -> ClaimedId {
+    let at = Millis(NOW.0 + i64::try_from(round).unwrap_or(0));
+    ClaimedId { workspace: workspace(n), event: EventId([u8::try_from(n).unwrap_or(0); 16]), at, offset: Offset(0) }
+}
+
+/// The tables are made once, whoever comes first.
+pub async fn many_open_a_new_database_at_once(backend: &impl Backend) {
+    let opened = (0..6).map(|_| async {
+        let catalog = backend.open().await;
+        catalog.bind_log(EPOCH, SLOTS).await.expect("bound");
+        catalog.snapshots().await.expect("newest").len()
+    });
+    assert_eq!(futures::future::join_all(opened).await, [3; 6]);
 }

@@ -30,11 +30,22 @@ pub trait Backend: Sized + Send + Sync {
     fn open(&self) -> impl Future<Output = Arc<dyn Catalog>> + Send;
 }
 
-/// The suite for a backend.
+/// The suite for a backend; attributes, such as `#[ignore]`, go to each test.
 #[macro_export]
 macro_rules! catalog_suite {
-    ($backend:ty) => {
-        $crate::catalog_suite!($backend;
+    (@each $attributes:tt $backend:ty; $($test:ident),+ $(,)?) => {
+        $($crate::catalog_suite!(@one $attributes $backend, $test);)+
+    };
+    (@one ($(#[$attribute:meta])*) $backend:ty, $test:ident) => {
+        $(#[$attribute])*
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            let backend = <$backend as $crate::suite::Backend>::fresh().await;
+            $crate::suite::$test(&backend).await;
+        }
+    };
+    ($(#[$attribute:meta])* $backend:ty) => {
+        $crate::catalog_suite!(@each ($(#[$attribute])*) $backend;
             binding_is_for_one_log,
             a_commit_moves_the_slot_and_shows_its_files,
             offsets_without_rows_still_advance,
@@ -58,21 +69,15 @@ macro_rules! catalog_suite {
             one_of_two_committers_wins,
             one_of_many_takers_gets_the_lease,
             readers_do_not_wait_for_writers,
+            slots_are_written_side_by_side,
+            many_open_a_new_database_at_once,
             what_is_committed_is_there_after_reopening,
         );
 
+        $(#[$attribute])*
         #[test]
         fn random_interleavings_agree_with_the_model() {
             $crate::suite::random_interleavings_agree_with_the_model::<$backend>();
         }
-    };
-    ($backend:ty; $($test:ident),+ $(,)?) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                let backend = <$backend as $crate::suite::Backend>::fresh().await;
-                $crate::suite::$test(&backend).await;
-            }
-        )+
     };
 }

@@ -1,6 +1,7 @@
-//! Connections: one that writes, several that read, so that a read never waits for a write.
+//! Connections: some that write, some that read, so that a read never waits for a write.
 use super::dialect::Dialect;
 use crate::catalog::CatalogError;
+use database::{Access, Address, connect_options, percent_encoded};
 use schemas::clock::SharedClock;
 use sqlx::{
     Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Transaction,
@@ -12,13 +13,7 @@ use std::{
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
     str::FromStr,
-    time::Duration,
 };
-
-/// Connections that read. Each is a thread and up to 2 MB of pages.
-const READERS: u32 = 4;
-/// How long a caller waits for a connection. A little more than the wait for another process's write lock.
-const ACQUIRE: Duration = Duration::from_secs(15);
 
 /// A write that has begun. Dropped without `commit`, it changes nothing.
 pub(crate) type Write = Transaction<'static, Any>;
@@ -28,29 +23,25 @@ pub(crate) type Write = Transaction<'static, Any>;
 pub(crate) struct Database {
     dialect: Dialect,
     read: AnyPool,
-    /// One connection: it is the gate that lets this process's writes in one by one. Without it they would wait for
-    /// each other inside SQLite, which does so by sleeping and is not fair.
     write: AnyPool,
 }
 
 impl Database {
-    /// Opens the file, makes it if it is missing, and brings its tables up to date.
-    pub(crate) async fn open(path: &Path, clock: &SharedClock) -> Result<Self, CatalogError> {
-        let (owned, dialect) = (path.to_path_buf(), Dialect::Sqlite);
-        let made = tokio::task::spawn_blocking(move || make_file(&owned)).await;
-        made.map_err(io::Error::other)
-            .and_then(|made| made)
-            .map_err(|error| CatalogError::Unavailable(format!("{}: {error}", path.display())))?;
+    /// Opens the database, makes SQLite's file if it is missing, and brings the tables up to date.
+    pub(crate) async fn open(address: &Address, clock: &SharedClock) -> Result<Self, CatalogError> {
         install_default_drivers();
-        let options = connect_options(path)?;
-        // Not through a pool: that would try again and again where the file is no database, and then only say that it
-        // took too long.
+        let (options, dialect) = match address {
+            Address::Sqlite(path) => (sqlite(path).await?, Dialect::Sqlite),
+            Address::Postgres(server) => (connect_options(server)?, Dialect::Postgres),
+        };
+        // Not through a pool: that would try again and again where there is no database, or one that is refused, and
+        // then only say that it took too long.
         let mut first = AnyConnection::connect_with(&options).await?;
-        set_up(&mut first, dialect, true).await?;
+        set_up(&mut first, dialect, Access::Write).await?;
         super::migrations::run(&mut first, dialect, clock.now()).await?;
         first.close().await?;
-        let write = pool(dialect, true, 1).connect_with(options.clone()).await?;
-        let read = pool(dialect, false, READERS).connect_with(options).await?;
+        let write = pool(dialect, Access::Write).connect_with(options.clone()).await?;
+        let read = pool(dialect, Access::Read).connect_with(options).await?;
         Ok(Self { dialect, read, write })
     }
 
@@ -64,28 +55,41 @@ impl Database {
         &self.read
     }
 
-    /// Begins a transaction that writes, once no other write of this process runs.
+    /// Begins a transaction that writes, once this process has a connection for it.
     pub(crate) async fn begin(&self) -> Result<Write, CatalogError> {
         Ok(self.write.begin_with(self.dialect.begin_write()).await?)
     }
 }
 
-fn pool(dialect: Dialect, writes: bool, connections: u32) -> AnyPoolOptions {
+fn pool(dialect: Dialect, access: Access) -> AnyPoolOptions {
     AnyPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE)
-        .max_lifetime(None)
+        .max_connections(dialect.connections(access))
+        .acquire_timeout(dialect.acquire())
+        .max_lifetime(dialect.lifetime())
         .idle_timeout(None)
-        // The connection is a thread of this process; it does not go away.
-        .test_before_acquire(false)
-        .after_connect(move |connection, _| Box::pin(set_up(connection, dialect, writes)))
+        .test_before_acquire(dialect.may_be_lost())
+        .after_connect(move |connection, _| Box::pin(set_up(connection, dialect, access)))
 }
 
-async fn set_up(connection: &mut AnyConnection, dialect: Dialect, writes: bool) -> Result<(), sqlx::Error> {
-    for statement in dialect.connection_setup(writes) {
+async fn set_up(connection: &mut AnyConnection, dialect: Dialect, access: Access) -> Result<(), sqlx::Error> {
+    if dialect == Dialect::Postgres {
+        database::set_up(connection, access).await?;
+    }
+    for statement in dialect.connection_setup(access) {
         sqlx::query(statement).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// The way to SQLite's file, which is made if it is missing.
+async fn sqlite(path: &Path) -> Result<AnyConnectOptions, CatalogError> {
+    let owned = path.to_path_buf();
+    let made = tokio::task::spawn_blocking(move || make_file(&owned)).await;
+    made.map_err(io::Error::other)
+        .and_then(|made| made)
+        .map_err(|error| CatalogError::Unavailable(format!("{}: {error}", path.display())))?;
+    let text = path.to_str().ok_or_else(|| CatalogError::Unavailable("the database's path is not UTF-8".into()))?;
+    Ok(AnyConnectOptions::from_str(&format!("sqlite:{}", percent_encoded(text.as_bytes())))?)
 }
 
 /// SQLite gives the files beside the database (`-wal`, `-shm`) its mode, so it has to be right before the first open.
@@ -102,19 +106,6 @@ fn make_file(path: &Path) -> io::Result<()> {
         }
         Err(error) => Err(error),
     }
-}
-
-fn connect_options(path: &Path) -> Result<AnyConnectOptions, CatalogError> {
-    let text = path.to_str().ok_or_else(|| CatalogError::Unavailable("the database's path is not UTF-8".into()))?;
-    // A path may hold any character, a URL not.
-    let mut url = String::from("sqlite:");
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => url.push(byte as char),
-            _ => url.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    Ok(AnyConnectOptions::from_str(&url)?)
 }
 
 /// A statement that was put together at run time. Only from constant parts: values are always parameters.

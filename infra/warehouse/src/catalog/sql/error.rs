@@ -1,6 +1,6 @@
 //! What a database's error means for the caller. Decided by codes, never by text.
 use crate::catalog::CatalogError;
-use sqlx::error::DatabaseError;
+use database::is_damage;
 
 impl From<sqlx::Error> for CatalogError {
     fn from(error: sqlx::Error) -> Self {
@@ -20,26 +20,6 @@ impl From<sqlx::Error> for CatalogError {
             // asking again is the cautious answer.
             _ => Self::Unavailable(error.to_string()),
         }
-    }
-}
-
-/// True when asking again cannot help.
-fn is_damage(error: &dyn DatabaseError) -> bool {
-    let Some(code) = error.code() else { return false };
-    match code.parse::<u32>() {
-        // SQLite's extended result codes, of at most four digits; the low byte is the primary one.
-        Ok(number) if code.len() < 5 => matches!(
-            number & 0xff,
-            1 // ERROR: a statement that does not fit the tables
-            | 11 // CORRUPT
-            | 19 // CONSTRAINT
-            | 20 // MISMATCH
-            | 21 // MISUSE
-            | 25 // RANGE
-            | 26 // NOTADB
-        ),
-        // SQLSTATE: five characters; the first two are the class.
-        _ => matches!(code.get(..2), Some("22" | "23" | "42" | "XX")),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{database::statement, dialect::Dialect};
 use crate::catalog::CatalogError;
 use schemas::time::Millis;
-use sqlx::{AnyConnection, Connection};
+use sqlx::{AnyConnection, Connection, Executor};
 
 /// One step: statements in which `{blob}` is the dialect's byte string.
 type Step = &'static [&'static str];
@@ -125,6 +125,9 @@ const REGISTRY_1: Step = &[
 /// Brings the tables up to date. Safe when several processes do it at once.
 pub(super) async fn run(connection: &mut AnyConnection, dialect: Dialect, now: Millis) -> Result<(), CatalogError> {
     let mut write = connection.begin_with(dialect.begin_write()).await?;
+    if let Some(lock) = dialect.lock_tables() {
+        write.execute(lock).await?;
+    }
     sqlx::query(
         "CREATE TABLE IF NOT EXISTS format_version (one BIGINT PRIMARY KEY, version BIGINT NOT NULL, changed_at BIGINT NOT NULL)",
     )

@@ -28,6 +28,7 @@ use super::{
     Catalog, CatalogError, Crowd, DataFile, Generation, LandCommit, Lease, Outcome, Replacement, Snapshot,
     SnapshotNumber,
 };
+use ::database::Address;
 use async_trait::async_trait;
 use schemas::{
     clock::SharedClock,
@@ -36,12 +37,13 @@ use schemas::{
     partition::{PartitionDay, RetentionClass},
     time::Millis,
 };
-use std::{path::PathBuf, sync::Arc};
+
+use std::sync::Arc;
 
 /// What [`SqlCatalog`] is made of.
 pub struct SqlCatalogOptions {
-    /// SQLite's file. Its directory exists; the file is made with mode 0600 if it is missing.
-    pub database: PathBuf,
+    /// Where it is: a database of its own.
+    pub database: Address,
     /// The time.
     pub clock: SharedClock,
 }
@@ -53,7 +55,7 @@ pub struct SqlCatalog {
 }
 
 impl SqlCatalog {
-    /// Opens the database, makes it if it is missing, and brings its tables up to date.
+    /// Opens the database, makes SQLite's file if it is missing, and brings the tables up to date.
     ///
     /// # Errors
     /// [`CatalogError::Damaged`] when it belongs to a newer version or is no database, [`CatalogError::Unavailable`]
