@@ -12,7 +12,7 @@ mod values;
 
 pub use load::{Sources, load};
 pub use secret::Secret;
-pub use sections::{Facebook, Jobs, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls};
+pub use sections::{Facebook, Jobs, Kafka, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls};
 pub use show::to_toml;
 pub use units::Size;
 pub use values::{AppId, LogFormat, SecretFiles};
@@ -44,6 +44,8 @@ pub struct Config {
     pub tls: Tls,
     /// See [`Log`].
     pub log: Log,
+    /// See [`Kafka`].
+    pub kafka: Kafka,
     /// See [`Land`].
     pub land: Land,
     /// See [`Jobs`].
@@ -77,6 +79,7 @@ impl Default for Config {
             listen: Listen::default(),
             tls: Tls::default(),
             log: Log::default(),
+            kafka: Kafka::default(),
             land: Land::default(),
             jobs: Jobs::default(),
             query: Query::default(),
@@ -109,6 +112,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Listen::SECTION,
     Tls::SECTION,
     Log::SECTION,
+    Kafka::SECTION,
     Land::SECTION,
     Jobs::SECTION,
     Query::SECTION,

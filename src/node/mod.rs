@@ -1,4 +1,5 @@
 //! A process on a data directory: everything that is built at start, what runs, and how it ends.
+mod brake;
 mod desk;
 mod directory;
 mod endpoints;
@@ -8,6 +9,7 @@ mod gate;
 mod housekeeping;
 mod land;
 mod listeners;
+mod log;
 mod metrics;
 mod progress;
 mod readers;
