@@ -2,7 +2,10 @@
 use super::options::{KafkaError, Options};
 use parking_lot::Mutex;
 use rdkafka::{
-    ClientConfig, ClientContext, config::RDKafkaLogLevel, consumer::ConsumerContext, error::KafkaError as RdError,
+    ClientConfig, ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
+    error::{KafkaError as RdError, RDKafkaErrorCode},
     producer::FutureProducer,
 };
 use std::sync::Arc;
@@ -48,7 +51,10 @@ impl ClientContext for Context {
 
     fn error(&self, error: RdError, reason: &str) {
         tracing::warn!(%error, reason, "librdkafka");
-        *self.trouble.lock() = Some(reason.to_owned());
+        // That nobody is there is only what comes of the trouble before.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *self.trouble.lock() = Some(reason.to_owned());
+        }
     }
 }
 
@@ -100,7 +106,7 @@ pub(super) fn producing(options: &Options) -> ClientConfig {
         .set("compression.type", "none")
         .set("linger.ms", "1")
         .set("message.max.bytes", RECORD_BYTES.to_string())
-        .set("message.timeout.ms", "5000")
+        .set("message.timeout.ms", options.patience.as_millis().max(1000).to_string())
         .set("queue.buffering.max.messages", "200000")
         .set("queue.buffering.max.kbytes", (options.send_bytes >> 10).max(RECORD_BYTES >> 10).to_string());
     config

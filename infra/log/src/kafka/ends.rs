@@ -1,8 +1,5 @@
 //! How far each slot reaches: what is known from what was appended and read here, and what the brokers say.
-use super::{
-    QUESTION,
-    client::{Asker, Context},
-};
+use super::client::{Asker, Context};
 use crate::LogError;
 use rdkafka::producer::Producer;
 use schemas::log::{Offset, Slot};
@@ -35,12 +32,13 @@ pub(super) struct Ends {
     context: Context,
     topic: Arc<str>,
     slots: Vec<SlotEnds>,
+    patience: Duration,
 }
 
 impl Ends {
-    pub fn new(asker: Asker, context: Context, topic: Arc<str>, slots: u32) -> Arc<Self> {
+    pub fn new(asker: Asker, context: Context, topic: Arc<str>, slots: u32, patience: Duration) -> Arc<Self> {
         let slot = |_| SlotEnds { known: watch::Sender::new(Offset(0)), asked: Mutex::new(None) };
-        Arc::new(Self { asker, context, topic, slots: (0..slots).map(slot).collect() })
+        Arc::new(Self { asker, context, topic, slots: (0..slots).map(slot).collect(), patience })
     }
 
     fn slot(&self, slot: Slot) -> Result<&SlotEnds, LogError> {
@@ -90,10 +88,10 @@ impl Ends {
             return Ok(marks);
         }
         let (asker, topic) = (self.asker.clone(), self.topic.clone());
-        let begun = Instant::now();
+        let (begun, patience) = (Instant::now(), self.patience);
         let partition = i32::try_from(slot.0).map_err(|_| LogError::NoSuchSlot(slot))?;
         let answer =
-            tokio::task::spawn_blocking(move || asker.client().fetch_watermarks(&topic, partition, QUESTION)).await;
+            tokio::task::spawn_blocking(move || asker.client().fetch_watermarks(&topic, partition, patience)).await;
         let (start, end) = answer
             .map_err(|error| LogError::Unavailable(error.to_string()))?
             .map_err(|error| LogError::Unavailable(self.context.explained(&error)))?;

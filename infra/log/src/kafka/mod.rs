@@ -30,8 +30,8 @@ use schemas::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// How long a question to the brokers may take.
-const QUESTION: Duration = Duration::from_secs(5);
+/// How long each question at the start may take at least: brokers that have just been started are slow.
+const QUESTION: Duration = Duration::from_secs(20);
 
 /// See the module's documentation.
 pub struct KafkaLog {
@@ -55,7 +55,7 @@ impl KafkaLog {
             .map_err(|error| KafkaError::Refused(error.to_string()))?;
         let found = topic::look(&options, &context, &asker).await?;
         let topic: Arc<str> = options.topic.as_str().into();
-        let ends = Ends::new(asker, context.clone(), topic.clone(), found.partitions);
+        let ends = Ends::new(asker, context.clone(), topic.clone(), found.partitions, options.patience);
         let readers = (0..found.partitions)
             .map(|slot| Reader::new(&options, &context, topic.clone(), Slot(slot), ends.clone()))
             .collect();

@@ -1,6 +1,6 @@
 //! What a connection to Kafka is made of, and what is refused before one is made.
 use crate::LogError;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// How to reach the brokers. There is no way to turn encryption or a check of the broker's certificate or name off.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Options {
     pub send_bytes: usize,
     /// Bytes that one reader of one slot fetches ahead.
     pub fetch_bytes: usize,
+    /// How long an append may take, and a question to the brokers; then the answer is [`LogError::Unavailable`].
+    pub patience: Duration,
 }
 
 /// A client certificate and its key, PEM.
@@ -58,6 +60,7 @@ impl Options {
             sasl: None,
             send_bytes: 64 << 20,
             fetch_bytes: 8 << 20,
+            patience: Duration::from_secs(5),
         }
     }
 

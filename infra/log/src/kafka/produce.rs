@@ -24,8 +24,7 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long an append waits for room in the queue, and how often it looks.
-const ROOM: Duration = Duration::from_secs(5);
+/// How often an append that waits for room in the queue looks again.
 const LOOK: Duration = Duration::from_millis(2);
 /// What a record may take beside its value: headers, key, and Kafka's own.
 const OVERHEAD: usize = 1 << 10;
@@ -114,7 +113,7 @@ impl Producer {
         let index = slot.0 as usize;
         let _turn = self.turns.get(index).ok_or(LogError::NoSuchSlot(slot))?.lock().await;
         let partition = i32::try_from(slot.0).map_err(|_| LogError::NoSuchSlot(slot))?;
-        let deadline = Instant::now() + ROOM;
+        let deadline = Instant::now() + self.options.patience;
         let mut deliveries = Vec::with_capacity(records.len());
         for record in records {
             let mut message = FutureRecord::to(&self.topic)

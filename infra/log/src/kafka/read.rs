@@ -26,8 +26,6 @@ use tokio::{
 
 /// Cursors of a slot: for land, for the tail, and for what is read again out of order.
 const CURSORS: usize = 3;
-/// A record that is known to be there comes within this time, or the brokers are not well.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How often who waits asks again whether the brokers are there, and how often for a place that lies ahead.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 const ASK_AHEAD: Duration = Duration::from_millis(250);
@@ -80,7 +78,7 @@ impl Reader {
         }
         let mut cursor = self.take(from).await?;
         cursor.get()?.go(from)?;
-        self.first(&mut cursor, from, PATIENCE).await?;
+        self.first(&mut cursor, from).await?;
         let entries = match cursor.get()?.drain(max_bytes) {
             Ok(entries) => entries,
             Err(stop) => return Err(self.why(stop, from).await),
@@ -108,7 +106,7 @@ impl Reader {
         }
         let mut cursor = self.take(at).await?;
         cursor.get()?.go(at)?;
-        self.first(&mut cursor, at, PATIENCE).await
+        self.first(&mut cursor, at).await
     }
 
     /// Lets go of the consumers that nobody uses now, and later of the others.
@@ -128,7 +126,8 @@ impl Reader {
         loop {
             // Where reading has come to an end a fetch can stand at once.
             let known = self.ends.known(self.slot);
-            let end = if is_first && known == at && at > Offset(0) { known } else { self.ends.ask(self.slot).await?.end };
+            let end =
+                if is_first && known == at && at > Offset(0) { known } else { self.ends.ask(self.slot).await?.end };
             is_first = false;
             if end > at {
                 return Ok(());
@@ -152,8 +151,9 @@ impl Reader {
     }
 
     /// Waits for the record at `from`; when it was appended.
-    async fn first(&self, cursor: &mut Taken, from: Offset, patience: Duration) -> Result<Option<Millis>, LogError> {
-        match timeout(patience, cursor.get()?.peek()).await {
+    async fn first(&self, cursor: &mut Taken, from: Offset) -> Result<Option<Millis>, LogError> {
+        // A record that is known to be there comes within this time, or the brokers are not well.
+        match timeout(self.options.patience * 2, cursor.get()?.peek()).await {
             Ok(Ok(entry)) => Ok(entry.at),
             Ok(Err(stop)) => Err(self.why(stop, from).await),
             Err(_) => Err(LogError::Unavailable(self.context.explained(&"no record came in time"))),

@@ -358,8 +358,8 @@ async fn a_really_full_file_system_refuses_until_there_is_space() {
         let mut refused = 0;
         while refused < 5 {
             match log.append(A, records(end..end + 5)).await {
-                Ok(first) => {
-                    assert_eq!((first, refused), (Offset(end), 0), "round {round}");
+                Ok(appended) => {
+                    assert_eq!((appended.first, refused), (Offset(end), 0), "round {round}");
                     end += 5;
                 }
                 Err(LogError::Unavailable(_)) => refused += 1,

@@ -3,7 +3,7 @@ use crate::{
     suite::{read_all, records},
     support::Broker,
 };
-use event_log::{EventLog, LogError, SharedLog};
+use event_log::{LogError, SharedLog};
 use rustix::process::{Signal, kill_process};
 use schemas::log::{Offset, Slot};
 use std::time::Duration;
@@ -12,7 +12,7 @@ const A: Slot = Slot(0);
 
 /// Appends until it is taken, as platforms do, and counts the refusals.
 async fn until_taken(log: &SharedLog, number: u64) -> (Offset, usize) {
-    for refusals in 0..60 {
+    for refusals in 0..200 {
         match log.append(A, records(number..number + 1)).await {
             Ok(appended) => return (appended.first, refusals),
             Err(LogError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -37,7 +37,7 @@ async fn check(log: &SharedLog, acknowledged: &[(u64, Offset, usize)]) {
 async fn a_broker_that_hangs_refuses_and_one_that_wakes_goes_on() {
     let Some(broker) = Broker::own() else { return };
     let topic = broker.topic(1).await;
-    let log = broker.open(&topic).await;
+    let log = broker.open_impatient(&topic).await;
     let mut acknowledged = Vec::new();
     for number in 0..5 {
         let (at, refusals) = until_taken(&log, number).await;
@@ -58,7 +58,7 @@ async fn a_broker_that_hangs_refuses_and_one_that_wakes_goes_on() {
 async fn a_broker_that_is_started_again_has_what_it_acknowledged() {
     let Some(broker) = Broker::own() else { return };
     let topic = broker.topic(1).await;
-    let log = broker.open(&topic).await;
+    let log = broker.open_impatient(&topic).await;
     let epoch = log.epoch();
     let mut acknowledged = Vec::new();
     for number in 0..200 {

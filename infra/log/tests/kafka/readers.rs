@@ -3,7 +3,7 @@ use crate::{
     suite::{read_all, record, records},
     support::Broker,
 };
-use event_log::{Appended, EventLog, LogError};
+use event_log::{Appended, LogError};
 use rdkafka::{TopicPartitionList, admin::AdminOptions};
 use schemas::log::{Offset, Slot};
 

@@ -1,7 +1,7 @@
 //! What is not connected to, and not read.
 use crate::{suite::records, support::Broker};
 use event_log::{
-    EventLog, LogError,
+    LogError,
     kafka::{KafkaError, KafkaLog, Options},
 };
 use rdkafka::{admin::AdminOptions, producer::FutureRecord};

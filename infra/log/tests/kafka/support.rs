@@ -105,11 +105,20 @@ impl Broker {
         let mut options = Options::new(brokers, topic, self.setting("CA"));
         let (certificate, key) = (self.setting("CERTIFICATE").into(), self.setting("KEY").into());
         options.credentials = Some(Credentials { certificate, key });
+        // A busy machine is no fault.
+        options.patience = Duration::from_secs(120);
         options
     }
 
     pub async fn open(&self, topic: &str) -> SharedLog {
         KafkaLog::open(self.options(topic)).await.unwrap()
+    }
+
+    /// With the patience that a webhook has.
+    pub async fn open_impatient(&self, topic: &str) -> SharedLog {
+        let mut options = self.options(topic);
+        options.patience = Duration::from_secs(5);
+        KafkaLog::open(options).await.unwrap()
     }
 }
 
