@@ -51,6 +51,7 @@ impl Config {
             return fail("land.max_age is at most 1d");
         }
         self.check_store()?;
+        self.check_kafka()?;
         self.check_jobs()?;
         if !(1..=356).contains(&self.retention.days) {
             return fail("retention.days is 1 to 356");
@@ -73,6 +74,37 @@ impl Config {
         }
         if !is_log_filter(&self.logging.level) {
             return fail("logging.level is error, warn, info, debug or trace, or a list such as `warn,ingest=debug`");
+        }
+        Ok(())
+    }
+
+    fn check_kafka(&self) -> Result<(), ConfigError> {
+        let kafka = &self.kafka;
+        let fail = |text: &str| Err(ConfigError::new(text));
+        let sasl = [kafka.sasl_user.is_some(), kafka.sasl_password_file.is_some()];
+        if sasl.contains(&!kafka.sasl_mechanism.is_some()) {
+            return fail(
+                "kafka.sasl_mechanism, kafka.sasl_user and kafka.sasl_password_file are set together or not at all",
+            );
+        }
+        if kafka.certificate.is_some() != kafka.key.is_some() {
+            return fail("kafka.certificate and kafka.key are set together or not at all");
+        }
+        if kafka.brokers.is_empty() {
+            return Ok(());
+        }
+        if kafka.ca_certificate.is_none() {
+            return fail("kafka.brokers needs kafka.ca_certificate");
+        }
+        if kafka.certificate.is_none() && kafka.sasl_mechanism.is_none() {
+            return fail("kafka.brokers needs kafka.certificate and kafka.key, or SASL");
+        }
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if !kafka.topic_prefix.chars().all(is_name) || kafka.topic_prefix.len() > 200 {
+            return fail("kafka.topic_prefix consists of letters, digits, dots, dashes and underscores");
+        }
+        if kafka.send_bytes.0 < 4 << 20 || kafka.fetch_bytes.0 < 1 << 20 {
+            return fail("kafka.send_bytes is at least 4MiB, kafka.fetch_bytes at least 1MiB");
         }
         Ok(())
     }

@@ -109,6 +109,13 @@ fn what_does_not_fit_together_is_refused() {
         "[limits]\nheader_bytes = \"1KiB\"",
         "[testing]\nfault = \"x\"",
         "data_dir = \"\"",
+        "[kafka]\nbrokers = [\"a:1\"]\ncertificate = \"c\"\nkey = \"k\"",
+        "[kafka]\nbrokers = [\"a:1\"]\nca_certificate = \"ca\"",
+        "[kafka]\nca_certificate = \"ca\"\ncertificate = \"c\"",
+        "[kafka]\nsasl_mechanism = \"PLAIN\"\nsasl_user = \"u\"",
+        "[kafka]\nsecurity_protocol = \"plaintext\"",
+        "[kafka]\nenable_ssl_certificate_verification = false",
+        "[kafka]\nssl_endpoint_identification_algorithm = \"\"",
         "[platforms.facebook]\napp_secret_file = [\"a\", \"b\", \"c\"]",
     ] {
         assert!(from(file, &[]).is_err(), "{file}");

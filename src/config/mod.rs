@@ -15,7 +15,8 @@ mod values;
 pub use load::{Sources, load};
 pub use secret::Secret;
 pub use sections::{
-    Catalog, Facebook, Jobs, Keys, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls, Vault, Webhooks,
+    Catalog, Facebook, Jobs, Kafka, Keys, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls, Vault,
+    Webhooks,
 };
 pub use show::to_toml;
 pub use store::{Store, StoreUrl};
@@ -59,6 +60,8 @@ pub struct Config {
     pub keys: Keys,
     /// See [`Vault`].
     pub vault: Vault,
+    /// See [`Kafka`].
+    pub kafka: Kafka,
     /// See [`Land`].
     pub land: Land,
     /// See [`Jobs`].
@@ -97,6 +100,7 @@ impl Default for Config {
             catalog: Catalog::default(),
             keys: Keys::default(),
             vault: Vault::default(),
+            kafka: Kafka::default(),
             land: Land::default(),
             jobs: Jobs::default(),
             query: Query::default(),
@@ -134,6 +138,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Catalog::SECTION,
     Keys::SECTION,
     Vault::SECTION,
+    Kafka::SECTION,
     Land::SECTION,
     Jobs::SECTION,
     Query::SECTION,

@@ -118,6 +118,35 @@ database_section! {
 }
 
 section! {
+    /// Apache Kafka as the event log, in place of the embedded one. Always TLS 1.3 and with the brokers' certificates and
+    /// names checked; nothing turns that off.
+    Kafka in "kafka" {
+        /// Addresses of brokers, `host:port`; any one leads to all. Set, Kafka is the event log, and `log.slots` is the
+        /// number of partitions of its topics.
+        brokers: Vec<String> = Vec::new(), e.g. "[\"kafka-1.internal:9093\", \"kafka-2.internal:9093\"]";
+        /// Text in front of the names of the topics `events` and `outbound`, where several installations share brokers.
+        topic_prefix: String = String::new(), e.g. "\"shop-\"";
+        /// Path of the CA certificates that sign the brokers', PEM. Needed.
+        ca_certificate: Option<PathBuf> = None, e.g. "\"/etc/chatmai/kafka/ca.pem\"";
+        /// Path of the client's certificate chain, PEM. Needs `kafka.key`.
+        certificate: Option<PathBuf> = None, e.g. "\"/etc/chatmai/kafka/chatmai.pem\"";
+        /// Path of its private key, PEM. Needs `kafka.certificate`.
+        key: Option<PathBuf> = None, e.g. "\"/etc/chatmai/kafka/chatmai-key.pem\"";
+        /// How a name and a password are given, beside the certificate or in place of it: `SCRAM-SHA-512`,
+        /// `SCRAM-SHA-256` or `PLAIN`.
+        sasl_mechanism: Option<String> = None, e.g. "\"SCRAM-SHA-512\"";
+        /// The name. Needs `kafka.sasl_mechanism`.
+        sasl_user: Option<String> = None, e.g. "\"chatmai\"";
+        /// Path of a file with the password. Read at start.
+        sasl_password_file: Option<PathBuf> = None, e.g. "\"/run/secrets/kafka-password\"";
+        /// Size of what may wait to be sent; beyond it webhooks wait, and after 5 s are answered with 503.
+        send_bytes: Size = Size(64 << 20), e.g. "\"128MiB\"";
+        /// Size of what each reader of a slot fetches ahead; a slot has up to three.
+        fetch_bytes: Size = Size(8 << 20), e.g. "\"16MiB\"";
+    }
+}
+
+section! {
     /// When events go from the log to encrypted files. Readers see them before that, whatever is set here.
     Land in "land" {
         /// Age of the oldest waiting event at which a commit is due. A commit makes a file for each workspace and day.

@@ -1,7 +1,6 @@
 //! Holds imports back while a slot is busy.
 use super::stores::Events;
 use async_trait::async_trait;
-use event_log::EventLog;
 use ingest::LagGate;
 use query_api::engine::Engine;
 use schemas::log::Slot;

@@ -1,9 +1,9 @@
 //! What has to be done now and then: let go of the log's past, and look how far land is behind.
 use super::{progress::Progress, stores::slots};
-use event_log::{EventLog, embedded::EmbeddedLog};
+use event_log::{EventLog, SharedLog};
 use query_api::engine::Engine;
 use schemas::log::{Offset, Slot};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::{sync::watch, time::MissedTickBehavior};
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ fn below(committed: Offset, pins: &[(Slot, Offset)], slot: Slot) -> Option<Offse
 
 /// Runs until `stop`.
 pub async fn run(
-    log: Arc<EmbeddedLog>,
+    log: SharedLog,
     progress: Progress,
     engine: Engine,
     mut stop: watch::Receiver<bool>,
@@ -37,13 +37,13 @@ pub async fn run(
             continue;
         }
         if count.is_multiple_of(TRUNCATE_EVERY) {
-            truncate(&log, &progress, &engine).await;
+            truncate(&*log, &progress, &engine).await;
         }
     }
 }
 
 /// Lets go of what nobody needs. Pins are asked before commits: a reader only ever moves on to what is committed.
-async fn truncate(log: &EmbeddedLog, progress: &Progress, engine: &Engine) {
+async fn truncate(log: &dyn EventLog, progress: &Progress, engine: &Engine) {
     let pins = engine.pins();
     let Ok(found) = progress.look().await else { return };
     for slot in slots(log) {

@@ -1,6 +1,6 @@
 //! What `/metrics` shows beyond what each part counts for itself.
 use super::progress::{Progress, SlotProgress};
-use event_log::embedded::EmbeddedLog;
+use event_log::SharedLog;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -63,7 +63,7 @@ impl Totals {
 /// The gauges and counters, and where their values come from.
 pub struct NodeMetrics {
     catalog: Arc<SqlCatalog>,
-    log: Arc<EmbeddedLog>,
+    log: SharedLog,
     progress: Progress,
     events: Family<ByOutcome, Counter>,
     ignored: Family<ByReason, Counter>,
@@ -74,7 +74,7 @@ pub struct NodeMetrics {
 
 impl NodeMetrics {
     /// Registers them.
-    pub fn new(catalog: Arc<SqlCatalog>, log: Arc<EmbeddedLog>, progress: Progress, registry: &mut Registry) -> Self {
+    pub fn new(catalog: Arc<SqlCatalog>, log: SharedLog, progress: Progress, registry: &mut Registry) -> Self {
         let metrics = Self {
             catalog,
             log,

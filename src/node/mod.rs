@@ -1,5 +1,6 @@
 //! A process on a data directory: everything that is built at start, what runs, and how it ends.
 mod background;
+mod brake;
 mod desk;
 mod directory;
 mod endpoints;
@@ -9,6 +10,7 @@ mod gate;
 mod housekeeping;
 mod land;
 mod listeners;
+mod log;
 mod metrics;
 mod progress;
 mod readers;

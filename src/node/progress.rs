@@ -1,5 +1,5 @@
 //! How far land is behind, and for how long.
-use super::stores::slots;
+use super::{brake::Brake, stores::slots};
 use event_log::{LogError, SharedLog};
 use parking_lot::Mutex;
 use schemas::{
@@ -45,14 +45,27 @@ pub struct Progress {
     log: SharedLog,
     catalog: Arc<SqlCatalog>,
     clock: SharedClock,
-    /// Since when each slot has waited at the same offset.
-    waiting: Arc<Mutex<HashMap<Slot, (Offset, Millis)>>>,
+    waiting: Arc<Mutex<HashMap<Slot, Waiting>>>,
+    brake: Brake,
 }
+
+/// Since when a slot has waited at the same offset.
+#[derive(Clone, Copy)]
+struct Waiting {
+    at: Offset,
+    since: Millis,
+    /// The log has been asked how long the record there has really waited.
+    asked: bool,
+}
+
+/// How long a slot may wait before the log is asked since when it has: a process that is started again and again would
+/// think each time that the waiting has just begun.
+const DOUBT: Duration = Duration::from_secs(60);
 
 impl Progress {
     /// The progress of a log into a catalog.
     pub fn new(log: SharedLog, catalog: Arc<SqlCatalog>, clock: SharedClock) -> Self {
-        Self { log, catalog, clock, waiting: Arc::default() }
+        Self { log, catalog, clock, waiting: Arc::default(), brake: Brake::default() }
     }
 
     /// Looks. What was committed is asked before the log's end, so that nothing seems to be ahead.
@@ -66,24 +79,47 @@ impl Progress {
             let committed = snapshots.iter().find(|snapshot| snapshot.slot == slot).map_or(Offset(0), |s| s.next);
             found.push(SlotProgress { slot, committed, end: self.log.end(slot).await? });
         }
-        self.note(&found);
+        for progress in self.note(&found) {
+            // What does not answer is asked again at the next look.
+            let Ok(appended) = self.log.appended_at(progress.slot, progress.committed).await else { continue };
+            if let Some(known) = self.waiting.lock().get_mut(&progress.slot)
+                && known.at == progress.committed
+            {
+                known.since = appended.map_or(known.since, |appended| appended.min(known.since));
+                known.asked = true;
+            }
+        }
+        self.brake.behind(self.age());
         Ok(found)
     }
 
-    fn note(&self, found: &[SlotProgress]) {
+    /// Pulled while the slot that waits longest has waited too long.
+    pub fn brake(&self) -> &Brake {
+        &self.brake
+    }
+
+    /// Notes what waits; returns the slots that may have waited longer than this process knows.
+    fn note(&self, found: &[SlotProgress]) -> Vec<SlotProgress> {
         let now = self.clock.now();
         let mut waiting = self.waiting.lock();
+        let mut doubtful = Vec::new();
         for progress in found {
-            let since = waiting.entry(progress.slot).or_insert((progress.committed, now));
-            if progress.waiting() == 0 || since.0 != progress.committed {
-                *since = (progress.committed, now);
+            let new = Waiting { at: progress.committed, since: now, asked: false };
+            let is_first = !waiting.contains_key(&progress.slot);
+            let known = waiting.entry(progress.slot).or_insert(new);
+            if progress.waiting() == 0 || known.at != progress.committed {
+                *known = new;
+            }
+            if progress.waiting() > 0 && !known.asked && (is_first || now.since(known.since) > DOUBT) {
+                doubtful.push(*progress);
             }
         }
+        doubtful
     }
 
     /// How long the slot that waits longest has waited, as far as was looked.
     pub fn age(&self) -> Duration {
         let now = self.clock.now();
-        self.waiting.lock().values().map(|(_, since)| now.since(*since)).max().unwrap_or_default()
+        self.waiting.lock().values().map(|waiting| now.since(waiting.since)).max().unwrap_or_default()
     }
 }

@@ -68,7 +68,8 @@ impl Node {
         let nudged = engine.clone();
         let committed = Arc::new(move |slot| nudged.nudge(slot));
         let (land, land_task) = land::start(config, &stores, &events, committed, &mut metrics)?;
-        let appender = Appender::new(events.log.clone(), stores.keyring.clone());
+        let progress = Progress::new(events.log.clone(), stores.catalog.clone(), stores.clock.clone());
+        let appender = Appender::new(progress.brake().on(events.log.clone()), stores.keyring.clone());
         let ingest = Ingest::build(IngestOptions {
             appender: appender.clone(),
             registry: stores.registry.clone(),
@@ -89,7 +90,6 @@ impl Node {
             metrics: ApiMetrics::register(&mut metrics),
             settings: ApiSettings { requests_per_second: config.limits.requests_per_key, ..ApiSettings::default() },
         });
-        let progress = Progress::new(events.log.clone(), stores.catalog.clone(), stores.clock.clone());
         let node_metrics =
             Arc::new(NodeMetrics::new(stores.catalog.clone(), events.log.clone(), progress.clone(), &mut metrics));
         let ready = Ready::new(

@@ -1,11 +1,8 @@
 //! What lies on the disk, in databases or in a bucket, opened: keys, vault, catalog, registry; and, where they take part,
 //! log and files.
-use super::{DataDir, StartError, store};
+use super::{DataDir, StartError, log, store};
 use crate::config::Config;
-use event_log::{
-    EventLog,
-    embedded::{EmbeddedLog, Options},
-};
+use event_log::{EventLog, SharedLog};
 use keys::{FileKms, Keyring, KeyringOptions, Vault, VaultOptions};
 use schemas::{
     clock::{SharedClock, SharedEntropy, SystemClock, SystemEntropy},
@@ -37,7 +34,7 @@ pub struct Stores {
 /// The events.
 #[derive(Clone)]
 pub struct Events {
-    pub log: Arc<EmbeddedLog>,
+    pub log: SharedLog,
     pub files: Files,
     pub duplicates: Duplicates,
 }
@@ -92,14 +89,7 @@ impl Stores {
     /// # Errors
     /// [`StartError`].
     pub async fn open_events(&self, config: &Config, directory: &DataDir) -> Result<Events, StartError> {
-        let options = Options {
-            segment_bytes: config.log.segment_bytes.0,
-            max_total_bytes: config.log.max_bytes.0,
-            lay_out: true,
-            ..Options::new(directory.directory("log")?, config.log.slots, self.clock.clone(), self.entropy.clone())
-        };
-        let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(options)).await.map_err(StartError::part)?;
-        let log = opened.map_err(StartError::part)?;
+        let log = log::open(config, directory, &self.clock, &self.entropy).await?;
         self.catalog.bind_log(log.epoch(), log.slots()).await.map_err(StartError::part)?;
         for snapshot in self.catalog.snapshots().await.map_err(StartError::part)? {
             let (slot, next) = (snapshot.slot, snapshot.next);

@@ -28,6 +28,7 @@ mod hostile_inputs;
 mod import;
 mod inbox;
 mod isolation;
+mod kafka;
 mod keys;
 mod limits;
 mod lists;

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod client;
 pub mod compare;
 pub mod facebook;
+pub mod kafka;
 pub mod ledger;
 pub mod line;
 pub mod metrics;

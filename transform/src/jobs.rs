@@ -1,16 +1,14 @@
 //! Starts the workers and the jobs, and stops them in order.
 use crate::{
     JobSettings, Memory, Shared, TransformError, TransformOptions, compact, derive, expire,
-    land::{Ended, Flush, Worker},
+    land::{Owner, Workers},
     metrics::{Job, Metrics},
     scrub,
 };
+use event_log::assignment::{AllSlots, Assignment};
 use schemas::log::{Offset, Slot};
 use std::{future::Future, sync::Arc, time::Duration};
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinSet,
-};
+use tokio::{sync::watch, task::JoinSet};
 
 /// How long after its start a job runs for the first time, at most.
 const FIRST_RUN: Duration = Duration::from_secs(60);
@@ -24,9 +22,11 @@ pub struct Jobs {
 /// The running workers and loops.
 pub struct TransformHandle {
     jobs: Jobs,
-    flushes: Vec<mpsc::Sender<Flush>>,
+    workers: Workers,
     stop: watch::Sender<bool>,
-    workers: JoinSet<Result<(), TransformError>>,
+    /// Says that workers end because they were told to.
+    ending: watch::Sender<bool>,
+    owner: JoinSet<Result<(), TransformError>>,
     loops: JoinSet<()>,
 }
 
@@ -57,22 +57,19 @@ impl Jobs {
         (0..self.shared.log.slots()).map(Slot)
     }
 
-    /// Starts one land worker per slot, and the loops of the other jobs.
+    /// Starts a land worker for every slot, and the loops of the other jobs.
     pub fn start(self) -> TransformHandle {
+        let all = AllSlots::new(self.shared.log.slots());
+        self.start_with(Box::new(all))
+    }
+
+    /// Starts land workers for the slots that this process is assigned, and the loops of the other jobs.
+    pub fn start_with(self, assignment: Box<dyn Assignment>) -> TransformHandle {
         let (stop, stopped) = watch::channel(false);
-        let mut workers = JoinSet::new();
-        let mut flushes = Vec::new();
-        for slot in self.slots() {
-            let (sender, receiver) = mpsc::channel(16);
-            flushes.push(sender);
-            let worker = Worker { shared: self.shared.clone(), slot, flushes: receiver };
-            workers.spawn(async move {
-                match worker.run().await {
-                    Ended::Stopped => Ok(()),
-                    Ended::Failed(error) => Err(error),
-                }
-            });
-        }
+        let (ending, told) = watch::channel(false);
+        let (land, workers) = Owner::new(self.shared.clone(), assignment, told);
+        let mut owner = JoinSet::new();
+        owner.spawn(land.run());
         let JobSettings { derive_interval, compact_interval, expire_interval, scrub_interval, .. } =
             self.shared.jobs.clone();
         let mut loops = JoinSet::new();
@@ -105,7 +102,7 @@ impl Jobs {
             stopped,
             |j| async move { j.scrub().await.map(|_| ()) },
         ));
-        TransformHandle { jobs: self, flushes, stop, workers, loops }
+        TransformHandle { jobs: self, workers, stop, ending, owner, loops }
     }
 
     async fn every<F, R>(self, job: &'static str, interval: Duration, mut stopped: watch::Receiver<bool>, run: F)
@@ -218,24 +215,13 @@ impl TransformHandle {
     /// # Errors
     /// The first worker's error.
     pub async fn flush(&self) -> Result<Vec<Offset>, TransformError> {
-        let ended = || TransformError::Unavailable("a land worker has ended".into());
-        let mut answers = Vec::new();
-        for flush in &self.flushes {
-            let (sender, receiver) = oneshot::channel();
-            flush.send(sender).await.map_err(|_| ended())?;
-            answers.push(receiver);
-        }
-        let mut offsets = Vec::new();
-        for answer in answers {
-            offsets.push(answer.await.map_err(|_| ended())?.map_err(TransformError::Unavailable)?);
-        }
-        Ok(offsets)
+        self.workers.flush().await
     }
 
     /// Completes when a worker or a job's loop ends though nobody asked it to; with its error.
     pub async fn failed(&mut self) -> TransformError {
         tokio::select! {
-            ended = self.workers.join_next() => match ended {
+            ended = self.owner.join_next() => match ended {
                 Some(Ok(Err(error))) => error,
                 Some(Ok(Ok(()))) | None => TransformError::Unavailable("a land worker has ended".into()),
                 Some(Err(_)) => TransformError::Integrity("a land worker has panicked".into()),
@@ -256,8 +242,9 @@ impl TransformHandle {
         let _ = self.stop.send(true);
         while self.loops.join_next().await.is_some() {}
         let flushed = self.flush().await;
-        self.flushes.clear();
-        while let Some(ended) = self.workers.join_next().await {
+        let _ = self.ending.send(true);
+        self.workers.end();
+        while let Some(ended) = self.owner.join_next().await {
             ended.map_err(|_| TransformError::Integrity("a land worker has panicked".into()))??;
         }
         flushed.map(|_| ())

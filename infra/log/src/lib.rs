@@ -1,14 +1,17 @@
 //! The event log: sealed records in slots, in order, durable once acknowledged.
 //!
-//! One narrow trait, [`EventLog`]; [`embedded`] is the single-process one for a laptop or a small shop. Kafka stands
-//! behind the same trait and the same test suite.
+//! One narrow trait, [`EventLog`]; [`embedded`] is the single-process one for a laptop or a small shop, [`kafka`] the one
+//! for many processes. Both pass the same test suite.
+pub mod assignment;
 pub mod embedded;
+pub mod kafka;
 
 use async_trait::async_trait;
 use schemas::{
     ids::LogEpoch,
     log::{Offset, Slot},
     record::SealedRecord,
+    time::Millis,
 };
 use std::sync::Arc;
 
@@ -24,10 +27,21 @@ pub struct Batch {
     pub next: Offset,
 }
 
+/// Where the records of one append lie: each at an offset of its own from `first` on and below `next`, in their order.
+/// Between them there may be records of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Appended {
+    /// The offset of the first.
+    pub first: Offset,
+    /// The offset after the last: who has read up to here has read them all.
+    pub next: Offset,
+}
+
 /// What went wrong, by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The log cannot take records now (disk full, broker away); nothing of the call was appended. Answer 503, try again.
+    /// The log cannot take or give records now (disk full, broker away). Of an append nothing was acknowledged, but any of
+    /// its records may be in the log: answer 503, try again, and copies are told by their ids.
     #[error("the event log takes no records now: {0}")]
     Unavailable(String),
     /// The records asked for were truncated away; `start` is the first that is left. Stop: it is a gap.
@@ -57,9 +71,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// How many slots it has; fixed for its life.
     fn slots(&self) -> u32;
 
-    /// Appends the records to one slot, all or none, next to each other, and returns the offset of the first once
-    /// they are durable. An empty list is durable at once. If the future is dropped, they may or may not be appended.
-    async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Offset, LogError>;
+    /// Appends the records to one slot, in their order, and says where they lie once all are durable. An empty list is
+    /// durable at once. On an error, or if the future is dropped, any of them may be in the log nonetheless.
+    async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Appended, LogError>;
 
     /// Reads from `from` on, about `max_bytes` of records and at least one if there is any. Only durable records are
     /// seen. At the end of the slot the batch is empty and `next == from`.
@@ -74,6 +88,26 @@ pub trait EventLog: Send + Sync + 'static {
     /// The offset that the next record will get.
     async fn end(&self, slot: Slot) -> Result<Offset, LogError>;
 
-    /// Lets go of what lies below `below`; some of it may stay readable. Never called above what the catalog holds.
+    /// Lets go of what lies below `below`; some of it, or all, may stay readable. Never called above what the catalog
+    /// holds.
     async fn truncate(&self, slot: Slot, below: Offset) -> Result<(), LogError>;
+
+    /// When the record at an offset was appended, by the log's clock. `None` where there is none, or where the log does
+    /// not let go of records by their age, so that nobody has to know.
+    async fn appended_at(&self, _slot: Slot, _at: Offset) -> Result<Option<Millis>, LogError> {
+        Ok(None)
+    }
+
+    /// Looks after the log's own files; to be called every few minutes.
+    async fn maintain(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+
+    /// Bytes that the log takes on this machine's disk.
+    fn disk_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Refuses what comes later, and waits for what is under way.
+    async fn close(&self) {}
 }

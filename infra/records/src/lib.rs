@@ -8,7 +8,7 @@ use event_log::{LogError, SharedLog};
 use keys::{KeyError, KeyErrorClass, Keyring};
 use schemas::{
     ids::{EventId, LogEpoch, WorkspaceId},
-    log::{Offset, Slot},
+    log::Slot,
     record::SealedRecord,
     wire::{Payload, WireError},
 };
@@ -78,11 +78,11 @@ impl Appender {
         &self.log
     }
 
-    /// Seals the payloads of one workspace and appends them to its slot, all or none. Returns the position after the
-    /// last of them once they are durable.
+    /// Seals the payloads of one workspace and appends them to its slot, in their order. Returns the position after the
+    /// last of them once all are durable.
     ///
     /// # Errors
-    /// See [`RecordError`]; nothing was acknowledged then.
+    /// See [`RecordError`]; nothing was acknowledged then, but any of them may be in the log.
     pub async fn append(
         &self,
         workspace: WorkspaceId,
@@ -93,9 +93,8 @@ impl Appender {
         for (event, payload) in payloads {
             records.push(self.keyring.seal(workspace, *event, payload.schema() as u32, &payload.encode()?).await?);
         }
-        let count = u64::try_from(records.len()).unwrap_or(u64::MAX);
-        let first = self.log.append(slot, records).await?;
-        Ok(Position { epoch: self.log.epoch(), slot, next: Offset(first.0 + count) })
+        let appended = self.log.append(slot, records).await?;
+        Ok(Position { epoch: self.log.epoch(), slot, next: appended.next })
     }
 }
 

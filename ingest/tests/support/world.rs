@@ -7,7 +7,7 @@ use axum::{
     http::{Request, StatusCode},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use event_log::{Batch, EventLog, LogError};
+use event_log::{Appended, Batch, EventLog, LogError};
 use hmac::{Hmac, KeyInit, Mac};
 use ingest::{
     AppSettings, Ingest, IngestOptions, IngestSettings, Secret,
@@ -53,7 +53,7 @@ impl EventLog for MemoryLog {
     fn slots(&self) -> u32 {
         2
     }
-    async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Offset, LogError> {
+    async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Appended, LogError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(LogError::Unavailable("told to".into()));
         }
@@ -63,8 +63,9 @@ impl EventLog for MemoryLog {
         self.appends.fetch_add(1, Ordering::SeqCst);
         let mut slots = self.records.lock().expect("lock");
         let first = Offset(slots[slot.0 as usize].len() as u64);
+        let next = Offset(first.0 + records.len() as u64);
         slots[slot.0 as usize].extend(records);
-        Ok(first)
+        Ok(Appended { first, next })
     }
     async fn read(&self, _: Slot, from: Offset, _: usize) -> Result<Batch, LogError> {
         Ok(Batch { records: Vec::new(), next: from })

@@ -4,7 +4,7 @@ use crate::{
     world::{LONG, NOON, World},
 };
 use async_trait::async_trait;
-use event_log::{Batch, EventLog, LogError, SharedLog};
+use event_log::{Appended, Batch, EventLog, LogError, SharedLog};
 use schemas::{
     ids::LogEpoch,
     log::{Offset, Slot},
@@ -26,7 +26,7 @@ impl EventLog for Unread {
     fn slots(&self) -> u32 {
         self.log.slots()
     }
-    async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Offset, LogError> {
+    async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Appended, LogError> {
         self.log.append(slot, records).await
     }
     async fn read(&self, _: Slot, _: Offset, _: usize) -> Result<Batch, LogError> {

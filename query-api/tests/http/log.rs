@@ -1,6 +1,6 @@
 //! A log in memory that can be told to fail.
 use async_trait::async_trait;
-use event_log::{Batch, EventLog, LogError};
+use event_log::{Appended, Batch, EventLog, LogError};
 use parking_lot::Mutex;
 use schemas::{
     ids::LogEpoch,
@@ -25,14 +25,15 @@ impl EventLog for MemoryLog {
     fn slots(&self) -> u32 {
         SLOTS
     }
-    async fn append(&self, slot: Slot, new: Vec<SealedRecord>) -> Result<Offset, LogError> {
+    async fn append(&self, slot: Slot, new: Vec<SealedRecord>) -> Result<Appended, LogError> {
         if *self.down.lock() {
             return Err(LogError::Unavailable("disk /secret/path is full".into()));
         }
         let mut records = self.records.lock();
         let first = records.iter().filter(|(of, _)| *of == slot).count() as u64;
+        let next = first + new.len() as u64;
         records.extend(new.into_iter().map(|record| (slot, record)));
-        Ok(Offset(first))
+        Ok(Appended { first: Offset(first), next: Offset(next) })
     }
     async fn read(&self, _: Slot, from: Offset, _: usize) -> Result<Batch, LogError> {
         Ok(Batch { records: Vec::new(), next: from })

@@ -2,7 +2,10 @@
 //! offsets they came from.
 mod batch;
 mod known;
+mod owner;
 mod write;
+
+pub(crate) use owner::{Owner, Workers};
 
 use crate::{Shared, TransformError, metrics::Job};
 use batch::Batch;

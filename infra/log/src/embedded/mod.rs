@@ -22,7 +22,7 @@ mod writer;
 pub use options::{OpenError, Options};
 pub use storage::{Disk, LogFile, Storage};
 
-use crate::{Batch, EventLog, LogError};
+use crate::{Appended, Batch, EventLog, LogError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -39,7 +39,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 const ROOM_BYTES: usize = 1 << 10;
 
 /// See the module's documentation. Dropping the last handle writes out what waits and blocks shortly for it;
-/// [`EmbeddedLog::close`] does the same without blocking.
+/// [`EventLog::close`] does the same without blocking.
 pub struct EmbeddedLog {
     epoch: LogEpoch,
     shared: Arc<Shared>,
@@ -76,31 +76,6 @@ impl EmbeddedLog {
             room_units: units as u32,
             writer: Mutex::new(Some(writer)),
         }))
-    }
-
-    /// Writes out what waits, refuses what comes later, and lets go of the directory. Reading goes on to work.
-    pub async fn close(&self) {
-        // An error means that it is closing already.
-        let _ = self.queue.send(Command::Close).await;
-        if let Some(end) = self.shared.ends.first() {
-            let _ = end.subscribe().wait_for(|end| end.closed).await;
-        }
-    }
-
-    /// Closes a segment that has become old and deletes what nobody needs, as append and truncate do on the way. To be
-    /// called now and then (every few minutes), so that an idle log does not keep records beyond their time.
-    ///
-    /// # Errors
-    /// [`LogError::Unavailable`] when no new segment can be begun now; call again later.
-    pub async fn maintain(&self) -> Result<(), LogError> {
-        let (done, answer) = oneshot::channel();
-        self.send(Command::Maintain(done)).await?;
-        answer.await.map_err(|_| stopped())?
-    }
-
-    /// How many bytes the segments take on the disk.
-    pub fn disk_bytes(&self) -> u64 {
-        self.shared.state.lock().total_bytes()
     }
 
     async fn send(&self, command: Command) -> Result<(), LogError> {
@@ -140,10 +115,12 @@ impl EventLog for EmbeddedLog {
         self.shared.ends.len() as u32
     }
 
-    async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Offset, LogError> {
+    /// All or none, next to each other.
+    async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Appended, LogError> {
         let index = self.slot(slot)?;
         if records.is_empty() {
-            return Ok(Offset(self.shared.state.lock().end(index)));
+            let end = Offset(self.shared.state.lock().end(index));
+            return Ok(Appended { first: end, next: end });
         }
         let (count, payload) = (records.len() as u32, encode(&records)?);
         drop(records);
@@ -153,7 +130,8 @@ impl EventLog for EmbeddedLog {
         let crc = crc32c::crc32c(&payload);
         let (done, answer) = oneshot::channel();
         self.send(Command::Append(Append { slot: slot.0, count, payload, crc, done, _room: room })).await?;
-        answer.await.map_err(|_| stopped())?
+        let first = answer.await.map_err(|_| stopped())??;
+        Ok(Appended { first, next: Offset(first.0 + u64::from(count)) })
     }
 
     async fn read(&self, slot: Slot, from: Offset, max_bytes: usize) -> Result<Batch, LogError> {
@@ -194,6 +172,26 @@ impl EventLog for EmbeddedLog {
         let (done, answer) = oneshot::channel();
         self.send(Command::Truncate { slot: self.slot(slot)?, below: below.0, done }).await?;
         answer.await.map_err(|_| stopped())
+    }
+
+    /// Closes a segment that has become old and deletes what nobody needs, as append and truncate do on the way.
+    async fn maintain(&self) -> Result<(), LogError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Command::Maintain(done)).await?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    fn disk_bytes(&self) -> u64 {
+        self.shared.state.lock().total_bytes()
+    }
+
+    /// Lets go of the directory too. Reading goes on to work.
+    async fn close(&self) {
+        // An error means that it is closing already.
+        let _ = self.queue.send(Command::Close).await;
+        if let Some(end) = self.shared.ends.first() {
+            let _ = end.subscribe().wait_for(|end| end.closed).await;
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl Setup {
     }
 
     async fn append(&self, numbers: std::ops::Range<u64>) -> Result<Offset, LogError> {
-        self.log.append(A, records(numbers)).await
+        Ok(self.log.append(A, records(numbers)).await?.first)
     }
 
     async fn refuses(&self, numbers: std::ops::Range<u64>) {
@@ -66,7 +66,7 @@ async fn hold(path: &Path, numbers: std::ops::Range<u64>) {
     let end = numbers.end;
     let log = EmbeddedLog::open(options(path, 2, 2)).unwrap();
     assert_eq!(read_all(&*log, A, Offset(0), 1000).await, records(numbers));
-    assert_eq!(log.append(A, records(end..end + 1)).await.unwrap(), Offset(end));
+    assert_eq!(log.append(A, records(end..end + 1)).await.unwrap().first, Offset(end));
 }
 
 #[tokio::test]
@@ -350,7 +350,7 @@ async fn a_really_full_file_system_refuses_until_there_is_space() {
     let mut end = 0;
     for round in 1..=3 {
         for _ in 0..10 {
-            assert_eq!(log.append(A, records(end..end + 5)).await.unwrap(), Offset(end));
+            assert_eq!(log.append(A, records(end..end + 5)).await.unwrap().first, Offset(end));
             end += 5;
         }
         let mut file = std::fs::File::create(&ballast).unwrap();
@@ -358,8 +358,8 @@ async fn a_really_full_file_system_refuses_until_there_is_space() {
         let mut refused = 0;
         while refused < 5 {
             match log.append(A, records(end..end + 5)).await {
-                Ok(first) => {
-                    assert_eq!((first, refused), (Offset(end), 0), "round {round}");
+                Ok(appended) => {
+                    assert_eq!((appended.first, refused), (Offset(end), 0), "round {round}");
                     end += 5;
                 }
                 Err(LogError::Unavailable(_)) => refused += 1,
@@ -368,7 +368,7 @@ async fn a_really_full_file_system_refuses_until_there_is_space() {
         }
         std::fs::remove_file(&ballast).unwrap();
     }
-    assert_eq!(log.append(A, records(end..end + 1)).await.unwrap(), Offset(end));
+    assert_eq!(log.append(A, records(end..end + 1)).await.unwrap().first, Offset(end));
     drop(log);
     hold(&path, 0..end + 1).await;
     std::fs::remove_dir_all(path).unwrap();

@@ -158,7 +158,7 @@ async fn a_tail_torn_anywhere_costs_only_what_was_not_acknowledged() {
         copy(&path, &copied);
         fs::write(&segments(&copied)[0], &bytes[..len]).unwrap();
         let torn = open(&copied).unwrap();
-        assert_eq!(torn.append(A, records(5..6)).await.unwrap(), Offset(5), "cut at {len}");
+        assert_eq!(torn.append(A, records(5..6)).await.unwrap().first, Offset(5), "cut at {len}");
         drop(torn);
         assert_eq!(read_all(&*open(&copied).unwrap(), A, Offset(0), 500).await, records(0..6));
     }
@@ -198,7 +198,7 @@ async fn offsets_and_marks_survive_when_every_record_is_gone() {
             assert_eq!(again.end(slot).await.unwrap(), Offset(end));
             let gone = again.read(slot, Offset(end - 1), 1).await;
             assert!(matches!(gone, Err(LogError::Gone { start, .. }) if start == Offset(end)), "{gone:?}");
-            assert_eq!(again.append(slot, records(end..end + 1)).await.unwrap(), Offset(end));
+            assert_eq!(again.append(slot, records(end..end + 1)).await.unwrap().first, Offset(end));
         }
     }
 }
@@ -250,7 +250,7 @@ async fn a_large_segment_that_nobody_needs_goes_at_once() {
     assert_eq!(log.read(A, Offset(0), 1).await.unwrap().records, [(Offset(0), big)]);
     log.truncate(A, Offset(1)).await.unwrap();
     assert!(log.disk_bytes() < 1000);
-    assert_eq!(log.append(A, records(1..2)).await.unwrap(), Offset(1));
+    assert_eq!(log.append(A, records(1..2)).await.unwrap().first, Offset(1));
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ fn child() {
                 tokio::spawn(async move {
                     let slot = Slot((task % u64::from(SLOTS)) as u32);
                     for call in 0.. {
-                        let first = log.append(slot, batch(round, task, call)).await.unwrap();
+                        let first = log.append(slot, batch(round, task, call)).await.unwrap().first;
                         say(format!("\nACK {slot} {first} {task} {call}"));
                         if call % 40 == 39 && task < u64::from(SLOTS) {
                             let below = first.0.saturating_sub(150);

@@ -24,8 +24,8 @@ struct Embedded {
 }
 
 impl Embedded {
-    fn new(change: fn(&mut Options)) -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), change, created: 0, slots: 0 }
+    fn new(change: fn(&mut Options)) -> Option<Self> {
+        Some(Self { directory: tempfile::tempdir().unwrap(), change, created: 0, slots: 0 })
     }
 
     fn open(&self) -> SharedLog {

@@ -101,7 +101,7 @@ impl Run {
         match step {
             Step::Append { slot, count, size } => {
                 let some = self.some(count, size);
-                let first = self.log().append(Slot(slot), some.clone()).await.unwrap();
+                let first = self.log().append(Slot(slot), some.clone()).await.unwrap().first;
                 let model = &mut self.slots[slot as usize];
                 assert_eq!(first.0, model.records.len() as u64);
                 model.records.extend(some);

@@ -51,8 +51,8 @@ impl Queued {
     /// pause, hence `unconstrained`.
     pub fn append(log: &SharedLog, slot: Slot, records: Vec<SealedRecord>) -> Self {
         let log = log.clone();
-        let mut future: Pin<Box<dyn Future<Output = _> + Send>> =
-            Box::pin(tokio::task::unconstrained(async move { log.append(slot, records).await }));
+        let append = async move { log.append(slot, records).await.map(|appended| appended.first) };
+        let mut future: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(tokio::task::unconstrained(append));
         assert!(matches!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
         Self(future)
     }

@@ -39,7 +39,7 @@ impl Bench {
         let (clock, entropy) = (ManualClock::at(NOW), Arc::new(SystemEntropy));
         let kms = FileKms::open(&directory.path().join("keys"), entropy.clone()).unwrap();
         let database = directory.path().join("keys.db");
-        let keyring = Keyring::open(KeyringOptions { database, kms, clock, entropy }).await.unwrap();
+        let keyring = Keyring::open(KeyringOptions { database: database.into(), kms, clock, entropy }).await.unwrap();
         keyring.create_workspace(WORKSPACE).await.unwrap();
         let counting = Counting::new(place.store.clone());
         let faulty = Faulty::new(counting.clone(), 1);

@@ -1,0 +1,175 @@
+//! The settings of librdkafka's clients, and where its own log goes.
+use super::options::{KafkaError, Options};
+use parking_lot::Mutex;
+use rdkafka::{
+    ClientConfig, ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
+    error::{KafkaError as RdError, RDKafkaErrorCode},
+    producer::FutureProducer,
+};
+use std::sync::Arc;
+
+/// The largest record, sealed. A webhook's body of 1 MiB can become one record.
+pub(super) const RECORD_BYTES: usize = 2 << 20;
+
+/// A client that only asks. A producer, because that polls for itself; it never sends a record.
+pub(super) type Asker = FutureProducer<Context>;
+
+/// Sends librdkafka's words to the process log, and keeps the last trouble, as a question that fails only says that it
+/// took too long. The words name brokers and topics, never what is in a record.
+#[derive(Clone, Default)]
+pub(super) struct Context {
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Context {
+    /// An error with the last trouble beside it.
+    pub fn explained(&self, error: &dyn std::fmt::Display) -> String {
+        match &*self.trouble.lock() {
+            Some(trouble) => format!("{error} (last trouble: {trouble})"),
+            None => error.to_string(),
+        }
+    }
+
+    /// The same for an error at start.
+    pub fn explain(&self, error: KafkaError) -> KafkaError {
+        match error {
+            KafkaError::Unavailable(why) => KafkaError::Unavailable(self.explained(&why)),
+            refused @ KafkaError::Refused(_) => refused,
+        }
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Debug | RDKafkaLogLevel::Info => tracing::debug!(facility, message, "librdkafka"),
+            _ => tracing::warn!(facility, message, "librdkafka"),
+        }
+    }
+
+    fn error(&self, error: RdError, reason: &str) {
+        tracing::warn!(%error, reason, "librdkafka");
+        // That nobody is there is only what comes of the trouble before.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *self.trouble.lock() = Some(reason.to_owned());
+        }
+    }
+}
+
+impl ConsumerContext for Context {}
+
+/// What every client has: TLS with both sides verified.
+fn common(options: &Options) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    config
+        .set("client.id", "chatmai")
+        .set("bootstrap.servers", options.brokers.join(","))
+        .set("security.protocol", if options.sasl.is_some() { "sasl_ssl" } else { "ssl" })
+        .set("ssl.ca.location", path(&options.ca_certificate))
+        .set("enable.ssl.certificate.verification", "true")
+        .set("ssl.endpoint.identification.algorithm", "https")
+        // librdkafka has no setting for the least version. This names the suites of TLS 1.2 that are offered, and of
+        // this one there are none without a pre-shared key, so that only those of 1.3 are left.
+        .set("ssl.cipher.suites", "PSK-AES256-GCM-SHA384")
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "1000")
+        .set("socket.keepalive.enable", "true")
+        .set("allow.auto.create.topics", "false")
+        .set("log.connection.close", "false");
+    if let Some(own) = &options.credentials {
+        config.set("ssl.certificate.location", path(&own.certificate)).set("ssl.key.location", path(&own.key));
+    }
+    if let Some(sasl) = &options.sasl {
+        config
+            .set("sasl.mechanisms", &sasl.mechanism)
+            .set("sasl.username", &sasl.user)
+            .set("sasl.password", &sasl.password);
+    }
+    config
+}
+
+/// A client that only asks.
+pub(super) fn asking(options: &Options) -> ClientConfig {
+    common(options)
+}
+
+/// The one that appends. Order is kept and nothing is sent twice within the life of one producer.
+pub(super) fn producing(options: &Options) -> ClientConfig {
+    let mut config = common(options);
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        // What is sealed does not shrink, and across records sizes would tell about content.
+        .set("compression.type", "none")
+        .set("linger.ms", "1")
+        .set("message.max.bytes", RECORD_BYTES.to_string())
+        .set("message.timeout.ms", options.patience.as_millis().max(1000).to_string())
+        .set("queue.buffering.max.messages", "200000")
+        .set("queue.buffering.max.kbytes", (options.send_bytes >> 10).max(RECORD_BYTES >> 10).to_string());
+    config
+}
+
+/// A reader of one slot, at offsets that it is told.
+pub(super) fn reading(options: &Options) -> ClientConfig {
+    let mut config = common(options);
+    config
+        // librdkafka assigns partitions only with a group's name. The group is never joined, nothing is committed.
+        .set("group.id", "chatmai-readers")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("check.crcs", "true")
+        // A full queue stops fetching for this long: the default of a second makes a reader that is behind crawl.
+        .set("fetch.queue.backoff.ms", "10")
+        .set("queued.min.messages", "100000")
+        .set("queued.max.messages.kbytes", (options.fetch_bytes >> 10).max(1024).to_string())
+        .set("fetch.message.max.bytes", RECORD_BYTES.to_string())
+        .set("fetch.error.backoff.ms", "100");
+    config
+}
+
+/// A member of a group, for what it assigns. It is paused and reads nothing.
+pub(super) fn grouping(options: &Options, group: &str) -> ClientConfig {
+    let mut config = common(options);
+    config
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "latest")
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", "15000")
+        .set("heartbeat.interval.ms", "3000")
+        .set("max.poll.interval.ms", "60000")
+        .set("queued.max.messages.kbytes", "1024");
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_client_verifies_and_encrypts() {
+        let mut options = Options::new(vec!["a:1".into()], "events", "ca.pem");
+        for protocol in ["ssl", "sasl_ssl"] {
+            for config in [asking(&options), producing(&options), reading(&options), grouping(&options, "land")] {
+                assert_eq!(config.get("security.protocol"), Some(protocol));
+                assert_eq!(config.get("enable.ssl.certificate.verification"), Some("true"));
+                assert_eq!(config.get("ssl.endpoint.identification.algorithm"), Some("https"));
+                assert_eq!(config.get("allow.auto.create.topics"), Some("false"));
+            }
+            options.sasl =
+                Some(crate::kafka::Sasl { mechanism: "PLAIN".into(), user: "u".into(), password: "p".into() });
+        }
+        let producing = producing(&options);
+        assert_eq!((producing.get("acks"), producing.get("enable.idempotence")), (Some("all"), Some("true")));
+        let reading = reading(&options);
+        assert_eq!(reading.get("enable.auto.commit"), Some("false"));
+        assert_eq!(reading.get("enable.auto.offset.store"), Some("false"));
+        assert_eq!(reading.get("auto.offset.reset"), Some("error"));
+    }
+}

@@ -1,0 +1,103 @@
+//! How far each slot reaches: what is known from what was appended and read here, and what the brokers say.
+use super::client::{Asker, Context};
+use crate::LogError;
+use rdkafka::producer::Producer;
+use schemas::log::{Offset, Slot};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{Mutex, watch},
+    time::Instant,
+};
+
+/// How long an answer of the brokers is good enough for "is there something new?".
+const FRESH: Duration = Duration::from_millis(10);
+
+/// First offset that can be read, and the one that the next record gets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    pub start: Offset,
+    pub end: Offset,
+}
+
+struct SlotEnds {
+    /// At least up to here there are durable records.
+    known: watch::Sender<Offset>,
+    /// When the brokers were asked last, and what they said. Held while they are asked: one question at a time.
+    asked: Mutex<Option<(Instant, Marks)>>,
+}
+
+/// See the module's documentation.
+pub(super) struct Ends {
+    asker: Asker,
+    context: Context,
+    topic: Arc<str>,
+    slots: Vec<SlotEnds>,
+    patience: Duration,
+}
+
+impl Ends {
+    pub fn new(asker: Asker, context: Context, topic: Arc<str>, slots: u32, patience: Duration) -> Arc<Self> {
+        let slot = |_| SlotEnds { known: watch::Sender::new(Offset(0)), asked: Mutex::new(None) };
+        Arc::new(Self { asker, context, topic, slots: (0..slots).map(slot).collect(), patience })
+    }
+
+    fn slot(&self, slot: Slot) -> Result<&SlotEnds, LogError> {
+        self.slots.get(slot.0 as usize).ok_or(LogError::NoSuchSlot(slot))
+    }
+
+    /// There are durable records below `next`.
+    pub fn note(&self, slot: Slot, next: Offset) {
+        if let Ok(slot) = self.slot(slot) {
+            slot.known.send_if_modified(|known| {
+                let newer = next > *known;
+                *known = next.max(*known);
+                newer
+            });
+        }
+    }
+
+    /// Up to where there are durable records at least.
+    pub fn known(&self, slot: Slot) -> Offset {
+        self.slot(slot).map_or(Offset(0), |slot| *slot.known.borrow())
+    }
+
+    /// Completes once a record at or after `at` is known of.
+    pub async fn passed(&self, slot: Slot, at: Offset) -> Result<(), LogError> {
+        // The sender lives as long as `self`.
+        let _ = self.slot(slot)?.known.subscribe().wait_for(|known| *known > at).await;
+        Ok(())
+    }
+
+    /// Asks the brokers. An answer to a question that was put after this call began serves as well.
+    pub async fn ask(&self, slot: Slot) -> Result<Marks, LogError> {
+        self.not_older_than(slot, Instant::now()).await
+    }
+
+    /// The end, by an answer of this moment or of one just before, and never behind what is known.
+    pub async fn end(&self, slot: Slot) -> Result<Offset, LogError> {
+        let now = Instant::now();
+        let marks = self.not_older_than(slot, now.checked_sub(FRESH).unwrap_or(now)).await?;
+        Ok(marks.end.max(self.known(slot)))
+    }
+
+    async fn not_older_than(&self, slot: Slot, instant: Instant) -> Result<Marks, LogError> {
+        let mut asked = self.slot(slot)?.asked.lock().await;
+        if let Some((at, marks)) = *asked
+            && at >= instant
+        {
+            return Ok(marks);
+        }
+        let (asker, topic) = (self.asker.clone(), self.topic.clone());
+        let (begun, patience) = (Instant::now(), self.patience);
+        let partition = i32::try_from(slot.0).map_err(|_| LogError::NoSuchSlot(slot))?;
+        let answer =
+            tokio::task::spawn_blocking(move || asker.client().fetch_watermarks(&topic, partition, patience)).await;
+        let (start, end) = answer
+            .map_err(|error| LogError::Unavailable(error.to_string()))?
+            .map_err(|error| LogError::Unavailable(self.context.explained(&error)))?;
+        let marks = Marks { start: Offset::from_i64(start), end: Offset::from_i64(end) };
+        *asked = Some((begun, marks));
+        self.note(slot, marks.end);
+        Ok(marks)
+    }
+}

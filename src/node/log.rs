@@ -1,0 +1,75 @@
+//! The event log that the configuration names.
+use super::{DataDir, StartError};
+use crate::config::{Config, ConfigError, Kafka, Secret};
+use event_log::{
+    EventLog, SharedLog,
+    embedded::{self, EmbeddedLog},
+    kafka::{Credentials, KafkaError, KafkaLog, Options, Sasl},
+};
+use schemas::clock::{SharedClock, SharedEntropy};
+
+/// The topic of events, behind the prefix.
+const EVENTS: &str = "events";
+
+/// Opens it.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open(
+    config: &Config,
+    directory: &DataDir,
+    clock: &SharedClock,
+    entropy: &SharedEntropy,
+) -> Result<SharedLog, StartError> {
+    if !config.kafka.brokers.is_empty() {
+        return on_kafka(config).await;
+    }
+    let options = embedded::Options {
+        segment_bytes: config.log.segment_bytes.0,
+        max_total_bytes: config.log.max_bytes.0,
+        lay_out: true,
+        ..embedded::Options::new(directory.directory("log")?, config.log.slots, clock.clone(), entropy.clone())
+    };
+    let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(options)).await.map_err(StartError::part)?;
+    let log: SharedLog = opened.map_err(StartError::part)?;
+    Ok(log)
+}
+
+async fn on_kafka(config: &Config) -> Result<SharedLog, StartError> {
+    let opened = KafkaLog::open(options(&config.kafka)?).await.map_err(|error| match error {
+        KafkaError::Refused(_) => StartError::Config(ConfigError::new(error.to_string())),
+        KafkaError::Unavailable(_) => StartError::part(error),
+    });
+    let log: SharedLog = opened?;
+    if log.slots() != config.log.slots {
+        return Err(StartError::Config(ConfigError::new(format!(
+            "log.slots is {}, but the topic {}{EVENTS} has {} partitions; they must be the same, and a topic's number must \
+             not be changed once it is used",
+            config.log.slots,
+            config.kafka.topic_prefix,
+            log.slots()
+        ))));
+    }
+    Ok(log)
+}
+
+fn options(kafka: &Kafka) -> Result<Options, StartError> {
+    let bytes = |size: crate::config::Size| usize::try_from(size.0).unwrap_or(usize::MAX);
+    let ca =
+        kafka.ca_certificate.clone().ok_or_else(|| ConfigError::new("kafka.brokers needs kafka.ca_certificate"))?;
+    let mut options = Options::new(kafka.brokers.clone(), format!("{}{EVENTS}", kafka.topic_prefix), ca);
+    if let (Some(certificate), Some(key)) = (kafka.certificate.clone(), kafka.key.clone()) {
+        options.credentials = Some(Credentials { certificate, key });
+    }
+    if let (Some(mechanism), Some(user), Some(file)) =
+        (kafka.sasl_mechanism.clone(), kafka.sasl_user.clone(), &kafka.sasl_password_file)
+    {
+        let password = Secret::read(file)?;
+        let password = std::str::from_utf8(password.expose())
+            .map_err(|_| ConfigError::new("the password in kafka.sasl_password_file is not UTF-8"))?;
+        options.sasl = Some(Sasl { mechanism, user, password: password.to_owned() });
+    }
+    options.send_bytes = bytes(kafka.send_bytes);
+    options.fetch_bytes = bytes(kafka.fetch_bytes);
+    Ok(options)
+}

@@ -1,0 +1,77 @@
+//! Slots that come and go: a process lands those that it has, lets go of the others before it says so, and another goes on
+//! from the catalog.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod support;
+
+use async_trait::async_trait;
+use event_log::{
+    LogError,
+    assignment::{Assignment, Change, Release},
+};
+use schemas::log::{Offset, Slot};
+use support::{House, at, message};
+use tokio::sync::mpsc;
+
+/// Says what the test says.
+struct Told(mpsc::UnboundedReceiver<Change>);
+
+#[async_trait]
+impl Assignment for Told {
+    async fn next(&mut self) -> Result<Change, LogError> {
+        self.0.recv().await.ok_or_else(|| LogError::Unavailable("the test has ended".into()))
+    }
+}
+
+fn told() -> (mpsc::UnboundedSender<Change>, Box<Told>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    (tell, Box::new(Told(told)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slots_go_from_one_process_to_another_and_every_event_lands_once() {
+    let house = House::new(at("2026-11-20T12:00:00Z")).await;
+    // Two slots, so two of these are in different ones.
+    let shops = [house.workspace("one", None).await, house.workspace("two", None).await];
+    assert_ne!(shops[0].slot, shops[1].slot);
+    let (tell_a, told_a) = told();
+    tell_a.send(Change::Assigned(vec![Slot(0), Slot(1)])).unwrap();
+    let a = house.jobs().start_with(told_a);
+    for shop in &shops {
+        house.append(shop, &[message(1, 1, house.now())]).await;
+    }
+    assert_eq!(a.flush().await.unwrap(), [Offset(1), Offset(1)]);
+
+    let (release, released) = Release::new();
+    tell_a.send(Change::Revoked(vec![Slot(1)], release)).unwrap();
+    released.await.unwrap_err();
+    for shop in &shops {
+        house.append(shop, &[message(2, 1, house.now())]).await;
+    }
+    assert_eq!(a.flush().await.unwrap(), [Offset(2)], "only the slot that is left");
+    assert_eq!(house.catalog.snapshot(Slot(1)).await.unwrap().next, Offset(1));
+
+    let (tell_b, told_b) = told();
+    tell_b.send(Change::Assigned(vec![Slot(1)])).unwrap();
+    let b = house.jobs().start_with(told_b);
+    assert_eq!(b.flush().await.unwrap(), [Offset(2)]);
+    // It comes back, in a later change.
+    let (release, released) = Release::new();
+    tell_b.send(Change::Revoked(vec![Slot(1)], release)).unwrap();
+    released.await.unwrap_err();
+    assert_eq!(b.flush().await.unwrap(), []);
+    b.shutdown().await.unwrap();
+    a.shutdown().await.unwrap();
+    for shop in &shops {
+        let ids: Vec<_> = house.rows(shop.id).await.iter().map(|row| row.event.id.0[3]).collect();
+        assert_eq!(ids, [1, 2]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assignment_that_ends_is_a_failure_and_no_silence() {
+    let house = House::new(at("2026-11-20T12:00:00Z")).await;
+    let (tell, told) = told();
+    let mut transform = house.jobs().start_with(told);
+    drop(tell);
+    assert!(matches!(transform.failed().await, transform::TransformError::Unavailable(_)));
+}
