@@ -2,7 +2,7 @@
 use super::{DataDir, StartError};
 use crate::config::{Config, ConfigError, Kafka, Secret};
 use event_log::{
-    EventLog, SharedLog,
+    SharedLog,
     embedded::{self, EmbeddedLog},
     kafka::{Credentials, KafkaError, KafkaLog, Options, Sasl},
 };
