@@ -50,7 +50,7 @@ mod tests {
             let _inside = background.enter();
             (tokio::spawn(async move { nice() }), tokio::task::spawn_blocking(nice))
         };
-        let most = (front + 10).min(19);
+        let most = (front + crate::process::STAND_BACK).min(19);
         assert_eq!((task.await.expect("ended"), work.await.expect("ended")), (most, most));
         assert_eq!(nice(), front);
     }
