@@ -20,6 +20,15 @@ fn on(server: &Server, settings: &[(&str, &str)]) -> World {
     world
 }
 
+/// The threads end also when the test fails.
+struct Ending<'a>(&'a Load);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// While the server is away, posts are refused and nothing ends; when it is back, everything goes on by itself.
 #[test]
 #[ignore = "needs PostgreSQL"]
@@ -31,10 +40,10 @@ fn restarts_of_the_server_and_kills_of_the_node_lose_nothing_and_double_nothing(
     world.node.start();
     let load = Load::new(&world, 3);
     let acknowledged = || load.ledger.lock().unwrap().acknowledged_posts;
-    let rounds = 8;
+    let (rounds, load) = (8, &load);
     std::thread::scope(|scope| {
+        let _ends = Ending(load);
         let seeds = std::array::from_fn::<_, 4, _>(|_| random.number());
-        let load = &load;
         let threads = seeds.map(|seed| scope.spawn(move || load.run(seed)));
         for round in 0..rounds {
             std::thread::sleep(Duration::from_millis(200 + random.number() % 800));
@@ -44,7 +53,7 @@ fn restarts_of_the_server_and_kills_of_the_node_lose_nothing_and_double_nothing(
                 // It is away for longer than anything waits for it.
                 1 => {
                     server.stop();
-                    std::thread::sleep(Duration::from_secs(6));
+                    std::thread::sleep(Duration::from_secs(12));
                     server.start_again();
                 }
                 // The connections alone.

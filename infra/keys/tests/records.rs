@@ -12,10 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 on_each_database!(
     records_open_in_this_and_in_another_process,
-    any_changed_header_or_byte_is_refused,
-    a_record_opens_as_of_its_topic_only_and_shows_its_number,
     a_data_key_lives_an_hour_and_a_sealer_asks_for_the_store_every_second,
-    many_threads_share_one_sealer,
 );
 
 async fn assert_refused(home: &Home, warm: &keys::Keyring, record: &SealedRecord, what: &str) {
@@ -49,7 +46,9 @@ async fn records_open_in_this_and_in_another_process(home: Home) {
     assert_eq!(keyring.seal(B, EVENT, 1, b"").await, Err(KeyError::Unknown(format!("w/{B}"))));
 }
 
-async fn any_changed_header_or_byte_is_refused(home: Home) {
+#[tokio::test]
+async fn any_changed_header_or_byte_is_refused() {
+    let home = Home::new();
     let keyring = home.keyring().await;
     keyring.create_workspace(A).await.expect("keys");
     keyring.create_workspace(B).await.expect("keys");
@@ -102,7 +101,9 @@ async fn any_changed_header_or_byte_is_refused(home: Home) {
     assert_eq!(keyring.open_record(&good).await.expect("still opens"), b"four");
 }
 
-async fn a_record_opens_as_of_its_topic_only_and_shows_its_number(home: Home) {
+#[tokio::test]
+async fn a_record_opens_as_of_its_topic_only_and_shows_its_number() {
+    let home = Home::new();
     let keyring = home.keyring().await;
     keyring.create_workspace(A).await.expect("keys");
     for number in 0..3 {
@@ -132,7 +133,9 @@ async fn a_data_key_lives_an_hour_and_a_sealer_asks_for_the_store_every_second(h
     assert_eq!(keyring.open_record(&next).await.expect("opened"), b"x");
 }
 
-async fn many_threads_share_one_sealer(home: Home) {
+#[tokio::test]
+async fn many_threads_share_one_sealer() {
+    let home = Home::new();
     let keyring = home.keyring().await;
     keyring.create_workspace(A).await.expect("keys");
     let sealer = keyring.sealer(A).await.expect("a sealer");

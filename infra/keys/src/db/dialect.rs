@@ -1,5 +1,4 @@
 //! What differs between databases. The verbs are the same for each.
-use std::time::Duration;
 
 /// A database product.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,15 +67,6 @@ impl Dialect {
                 "PRAGMA temp_store=MEMORY",
             ],
             Self::Postgres => &[],
-        }
-    }
-
-    /// How long a caller waits for a connection: with PostgreSQL a restart of the server is waited for, and what takes
-    /// longer is told.
-    pub(crate) fn acquire(self) -> Duration {
-        match self {
-            Self::Sqlite => Duration::from_secs(10),
-            Self::Postgres => Duration::from_secs(5),
         }
     }
 

@@ -6,7 +6,7 @@ use sqlx::{
     Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, SqlSafeStr, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 /// A write transaction; dropped without commit, it is rolled back.
 pub(crate) type Tx = Transaction<'static, Any>;
@@ -14,6 +14,8 @@ pub(crate) type Tx = Transaction<'static, Any>;
 /// Version of the tables. A build refuses a newer one.
 const FORMAT: i64 = 1;
 const CONNECTIONS: u32 = 4;
+/// How long a caller waits for a connection. A restart of a server is waited for; what takes longer is told.
+const ACQUIRE: Duration = Duration::from_secs(10);
 
 /// A database of keys.
 pub(crate) struct Store {
@@ -41,7 +43,7 @@ impl Store {
         first.close().await?;
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
-            .acquire_timeout(dialect.acquire())
+            .acquire_timeout(ACQUIRE)
             .after_connect(move |connection, _| Box::pin(set_up(connection, dialect)))
             .connect_with(options)
             .await?;

@@ -64,7 +64,7 @@ impl Dialect {
     pub(crate) fn acquire(self) -> Duration {
         match self {
             Self::Sqlite => Duration::from_secs(15),
-            Self::Postgres => Duration::from_secs(5),
+            Self::Postgres => Duration::from_secs(10),
         }
     }
 
