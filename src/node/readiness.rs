@@ -3,7 +3,6 @@ use super::{
     progress::Progress,
     stores::{Events, Stores},
 };
-use event_log::EventLog;
 use futures::future::BoxFuture;
 use keys::Keyring;
 use serve::{ListenerMetrics, operations::Readiness};

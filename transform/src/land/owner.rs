@@ -88,7 +88,7 @@ impl Owner {
         }
         loop {
             tokio::select! {
-                _ = self.stopped.wait_for(|stopped| *stopped) => break,
+                () = turned(&mut self.stopped) => break,
                 Some(ended) = self.running.tasks.join_next_with_id() => {
                     self.running.ended(ended)?;
                     // Only a stop lets a worker end without an error.
@@ -173,4 +173,9 @@ impl Running {
         }
         Ok(())
     }
+}
+
+/// Completes when the switch is turned, or whoever could turn it is gone.
+async fn turned(switch: &mut watch::Receiver<bool>) {
+    let _ = switch.wait_for(|on| *on).await;
 }
