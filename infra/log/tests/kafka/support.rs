@@ -91,6 +91,15 @@ impl Broker {
         let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
         let made = self.admin().create_topics([&topic], &options).await.unwrap();
         made.into_iter().for_each(|made| drop(made.unwrap()));
+        // Made by the controller, it is not known to the broker that is asked at once.
+        let is_known = || {
+            let metadata = self.admin().inner().fetch_metadata(Some(name), Duration::from_secs(30)).unwrap();
+            let topic = &metadata.topics()[0];
+            topic.error().is_none() && topic.partitions().iter().all(|partition| partition.leader() >= 0)
+        };
+        while !is_known() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// A new topic; its name.
