@@ -84,6 +84,10 @@ impl Files {
     /// The open footer of a file, from the cache or the store.
     pub(super) async fn footer(&self, file: &DataFile) -> Result<ArrowReaderMetadata, FileError> {
         if let Some(footer) = self.inner.footers.get(&file.id).await {
+            // A destroyed key closes what it had opened, also of files that were replaced before and that `expire` does
+            // not know any more. The keyring has the key at hand.
+            let key = self.inner.keyring.day_key(file.workspace, file.day, file.class).await;
+            key.map_err(|e| FileError::from_key(file.id, &e))?;
             return Ok(footer);
         }
         let decryption = encryption::decrypt(file, &self.inner.keyring).await?;
