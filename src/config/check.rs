@@ -5,6 +5,11 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Config {
+    /// The settings without which other processes do not reach what this one writes.
+    pub fn private_parts(&self) -> Vec<&'static str> {
+        vec!["kafka.brokers", "catalog.url", "keys.url", "vault.url", "store.url"]
+    }
+
     /// Checks what single types cannot say.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let fail = |text: &str| Err(ConfigError::new(text));

@@ -2,19 +2,31 @@
 use super::{
     StartError, fault,
     stop::turned,
-    stores::{Events, Stores},
+    stores::{Events, Stores, slots},
 };
 use crate::config::Config;
+use event_log::SharedLog;
 use schemas::log::Slot;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
 use transform::{JobSettings, Jobs, LandSettings, TransformError, TransformHandle, TransformOptions};
+use warehouse::catalog::{Catalog, SqlCatalog};
 
 type Request = oneshot::Sender<Result<(), String>>;
 
-/// Asks the jobs to land. Cheap to clone.
+/// Asks the jobs to land, or waits until another process has. Cheap to clone.
 #[derive(Clone)]
-pub struct Land(mpsc::Sender<Request>);
+pub struct Land(Where);
+
+#[derive(Clone)]
+enum Where {
+    Here(mpsc::Sender<Request>),
+    Elsewhere(SharedLog, Arc<SqlCatalog>),
+}
+
+/// How often it is looked whether another process has landed, and for how long.
+const LOOK: Duration = Duration::from_millis(100);
+const ELSEWHERE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The task that runs them.
 pub struct LandTask {
@@ -62,20 +74,44 @@ pub fn start(
         committed,
     };
     let (sender, requests) = mpsc::channel(64);
-    Ok((Land(sender), LandTask { handle: Jobs::new(options, metrics).start(), requests }))
+    Ok((Land(Where::Here(sender)), LandTask { handle: Jobs::new(options, metrics).start(), requests }))
 }
 
 impl Land {
-    /// Lands everything that is in the log now.
+    /// For a process that lands nothing itself.
+    pub fn elsewhere(log: SharedLog, catalog: Arc<SqlCatalog>) -> Self {
+        Self(Where::Elsewhere(log, catalog))
+    }
+
+    /// Returns once everything is landed that is in the log now.
     ///
     /// # Errors
     /// Why it could not be landed; it stays in the log.
     pub async fn flush(&self) -> Result<(), String> {
-        let ended = || "the land workers have ended".to_owned();
-        let (answer, answered) = oneshot::channel();
-        self.0.send(answer).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        match &self.0 {
+            Where::Here(sender) => {
+                let ended = || "the land workers have ended".to_owned();
+                let (answer, answered) = oneshot::channel();
+                sender.send(answer).await.map_err(|_| ended())?;
+                answered.await.map_err(|_| ended())?
+            }
+            Where::Elsewhere(log, catalog) => {
+                let waited = tokio::time::timeout(ELSEWHERE_PATIENCE, landed(log, catalog)).await;
+                waited.unwrap_or_else(|_| Err("no transform process has landed the log's end in time".into()))
+            }
+        }
     }
+}
+
+/// Waits until the catalog has what is in the log now.
+async fn landed(log: &SharedLog, catalog: &SqlCatalog) -> Result<(), String> {
+    for slot in slots(&**log) {
+        let end = log.end(slot).await.map_err(|error| error.to_string())?;
+        while catalog.snapshot(slot).await.map_err(|error| error.to_string())?.next < end {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    Ok(())
 }
 
 impl LandTask {

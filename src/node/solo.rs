@@ -4,12 +4,11 @@ use super::{
     desk::Pipeline,
     gate::Gate,
     land::{self, LandTask},
-    listeners::app_ids,
+    stages,
     stop::turned,
     stores::{Events, Stores},
 };
 use crate::config::Config;
-use ingest::{Intake, IntakeOptions};
 use prometheus_client::registry::Registry as Metrics;
 use records::Appender;
 use std::{sync::Arc, time::Duration};
@@ -45,14 +44,7 @@ impl Solo {
         }
         let events = stores.open_events(config, &directory).await?;
         let (land, task) = land::start(config, &stores, &events, Arc::new(|_| {}), &mut Metrics::default())?;
-        let intake = Intake::new(IntakeOptions {
-            appender: Appender::new(events.log.clone(), stores.keyring.clone()),
-            registry: stores.registry.clone(),
-            keyring: stores.keyring.clone(),
-            clock: stores.clock.clone(),
-            entropy: stores.entropy.clone(),
-            apps: app_ids(config),
-        });
+        let intake = stages::intake(config, &stores, Appender::new(events.log.clone(), stores.keyring.clone()));
         let gate = Gate::new(events.clone(), stores.catalog.clone(), None, config.land.max_rows);
         let pipeline = Pipeline {
             intake,
