@@ -7,7 +7,9 @@ use crate::{
     cli::{Action, Cli},
     config::{self, Config, ConfigError, Sources},
     control::CommandError,
-    demo, logging, output,
+    demo, logging,
+    node::Roles,
+    output,
 };
 use std::process::ExitCode;
 
@@ -24,13 +26,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode, CommandError> {
     let config = config::load(sources)?;
     let json = cli.json;
     match cli.action {
-        Action::Up => {
-            logging::start(&config.logging);
-            up::run(&config).await
-        }
-        Action::Ingest => single("ingest"),
-        Action::Transform => single("transform"),
-        Action::QueryApi => single("query-api"),
+        Action::Up => serve(&config, Roles::ALL).await,
+        Action::Ingest => serve(&config, Roles::INGEST).await,
+        Action::Transform => serve(&config, Roles::TRANSFORM).await,
+        Action::QueryApi => serve(&config, Roles::QUERY_API).await,
         Action::Demo(options) => {
             // It forges signatures, among other things that an operator would be warned of.
             logging::start_quiet(&config.logging, "error");
@@ -45,12 +44,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, CommandError> {
     }
 }
 
-/// The roles one by one.
-fn single(role: &str) -> Result<ExitCode, CommandError> {
-    Err(CommandError::usage(format!(
-        "`chatmai {role}` alone needs log.kind = kafka and a PostgreSQL catalog, which this version does not have: the \
-         embedded log belongs to one process. Run `chatmai up`, which has all roles"
-    )))
+async fn serve(config: &Config, roles: Roles) -> Result<ExitCode, CommandError> {
+    logging::start(&config.logging);
+    up::run(config, roles).await
 }
 
 fn show(config: &Config, json: bool) -> Result<ExitCode, CommandError> {

@@ -1,8 +1,8 @@
-//! `chatmai up`: all roles in one process, until it is asked to end.
+//! `chatmai up`, `ingest`, `transform`, `query-api`: a process with its roles, until it is asked to end.
 use crate::{
     config::Config,
     control::CommandError,
-    node::{DataDir, Node, asked},
+    node::{DataDir, Node, Roles, asked},
 };
 use std::process::ExitCode;
 
@@ -10,12 +10,12 @@ use std::process::ExitCode;
 ///
 /// # Errors
 /// When it does not start.
-pub async fn run(config: &Config) -> Result<ExitCode, CommandError> {
+pub async fn run(config: &Config, roles: Roles) -> Result<ExitCode, CommandError> {
     // Heard from the beginning: a start may take a while, and ending it must not lose anything either.
     let mut signal = std::pin::pin!(asked());
     let directory = DataDir::lock(&config.data_dir)?;
     let started = tokio::select! {
-        started = Node::start(config, directory) => started,
+        started = Node::start(config, directory, roles) => started,
         _ = &mut signal => return Ok(ExitCode::SUCCESS),
     };
     let mut node = started?;

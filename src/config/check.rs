@@ -8,6 +8,19 @@ const REASON_MAX: usize = 1000;
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Config {
+    /// The settings without which other processes do not reach what this one writes.
+    pub fn private_parts(&self) -> Vec<&'static str> {
+        let needed = [
+            ("kafka.brokers", self.kafka.brokers.is_empty()),
+            ("catalog.url", self.catalog.url.is_none()),
+            ("keys.url", self.keys.url.is_none()),
+            ("vault.url", self.vault.url.is_none()),
+            ("kms.directory", self.kms.directory.is_none()),
+            ("store.url", self.store.url.is_none()),
+        ];
+        needed.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name).collect()
+    }
+
     /// Checks what single types cannot say.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let fail = |text: &str| Err(ConfigError::new(text));

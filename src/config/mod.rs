@@ -15,8 +15,8 @@ mod values;
 pub use load::{Sources, load};
 pub use secret::Secret;
 pub use sections::{
-    Catalog, Facebook, Jobs, Kafka, Keys, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls, Vault,
-    Webhooks,
+    Catalog, Facebook, Jobs, Kafka, Keys, Kms, Land, Limits, Listen, Log, Logging, Query, Retention, Testing, Tls,
+    Vault, Webhooks,
 };
 pub use show::to_toml;
 pub use store::{Store, StoreUrl};
@@ -60,6 +60,8 @@ pub struct Config {
     pub keys: Keys,
     /// See [`Vault`].
     pub vault: Vault,
+    /// See [`Kms`].
+    pub kms: Kms,
     /// See [`Kafka`].
     pub kafka: Kafka,
     /// See [`Land`].
@@ -100,6 +102,7 @@ impl Default for Config {
             catalog: Catalog::default(),
             keys: Keys::default(),
             vault: Vault::default(),
+            kms: Kms::default(),
             kafka: Kafka::default(),
             land: Land::default(),
             jobs: Jobs::default(),
@@ -138,6 +141,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Catalog::SECTION,
     Keys::SECTION,
     Vault::SECTION,
+    Kms::SECTION,
     Kafka::SECTION,
     Land::SECTION,
     Jobs::SECTION,

@@ -118,6 +118,15 @@ database_section! {
 }
 
 section! {
+    /// The root keys, under which all other keys lie.
+    Kms in "kms" {
+        /// Path of the directory with the root keys. Default: `keys` in the data directory. Processes that share a key store
+        /// share it too.
+        directory: Option<PathBuf> = None, e.g. "\"/etc/chatmai/root-keys\"";
+    }
+}
+
+section! {
     /// Apache Kafka as the event log, in place of the embedded one. Always TLS 1.3 and with the brokers' certificates and
     /// names checked; nothing turns that off.
     Kafka in "kafka" {

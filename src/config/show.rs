@@ -126,6 +126,7 @@ mod tests {
         }
         config.platforms.facebook.app_id = Some(crate::config::AppId("1".into()));
         config.webhooks.tls12_exception = Some("r".into());
+        config.kms.directory = Some("r".into());
         config.store.url = Some(crate::config::StoreUrl("s3://b/p".parse().unwrap()));
         let store = &mut config.store;
         for text in [&mut store.endpoint, &mut store.region, &mut store.access_key_id] {

@@ -15,7 +15,7 @@ use crate::{
     cli,
     config::Config,
     control::CommandError,
-    node::{DataDir, Node, asked},
+    node::{DataDir, Node, Roles, asked},
     output, process,
 };
 use check::Verdict;
@@ -52,7 +52,7 @@ pub async fn run(
     let directory = DemoDir::new(has_directory.then_some(config.data_dir.as_path()))?;
     let config = directory.config(config, &cast)?;
     let mut signal = std::pin::pin!(asked());
-    let mut node = Node::start(&config, DataDir::lock(directory.path())?).await?;
+    let mut node = Node::start(&config, DataDir::lock(directory.path())?, Roles::ALL).await?;
     let played = tokio::select! {
         played = act(&node, &cast, &options, began) => played,
         _ = &mut signal => Err(CommandError::failed("interrupted")),
@@ -88,8 +88,8 @@ async fn act(node: &Node, cast: &Cast, options: &cli::Demo, began: Instant) -> R
     let known = readback::system_letters(desk).await.map_err(CommandError::failed)?;
     let before = node.totals().await.map_err(CommandError::failed)?;
     let stage = Stage::set(desk, cast).await?;
-    let ingest = Server::new(&endpoints.ingest, &endpoints.ca_certificate).map_err(CommandError::failed)?;
-    let api = Server::new(&endpoints.api, &endpoints.ca_certificate).map_err(CommandError::failed)?;
+    let ingest = Server::new(endpoints.ingest(), &endpoints.ca_certificate).map_err(CommandError::failed)?;
+    let api = Server::new(endpoints.api(), &endpoints.ca_certificate).map_err(CommandError::failed)?;
     play::handshake(&ingest, &cast.verify_token).await.map_err(CommandError::failed)?;
     let freshness = Freshness::default();
     let streams = freshness.watch(&api, &stage).await.map_err(CommandError::failed)?;
@@ -169,8 +169,8 @@ fn show(act: &Act, cast: &Cast, node: &Node, options: &cli::Demo, json: bool) ->
     let mut object = act.report.json();
     if options.keep {
         let endpoints = node.endpoints();
-        object["ingest"] = endpoints.ingest.clone().into();
-        object["api"] = endpoints.api.clone().into();
+        object["ingest"] = endpoints.ingest().into();
+        object["api"] = endpoints.api().into();
         object["operations"] = endpoints.operations.clone().into();
         object["ca_certificate"] = endpoints.ca_certificate.to_string_lossy().into();
         object["key"] = act.stage.places.first().map(|place| place.key.clone()).into();
@@ -185,11 +185,11 @@ fn describe(node: &Node, act: &Act, directory: &DemoDir) {
         (endpoints.ca_certificate.display(), act.stage.places.first().map_or("", |place| place.key.as_str()));
     let fate = if directory.is_temporary() { ", removed at the end" } else { "" };
     eprintln!("\nStaying up; end it with Ctrl-C.");
-    eprintln!("  webhooks    {}", endpoints.ingest);
-    eprintln!("  API         {}", endpoints.api);
+    eprintln!("  webhooks    {}", endpoints.ingest());
+    eprintln!("  API         {}", endpoints.api());
     eprintln!("  operations  {}", endpoints.operations);
     eprintln!("  CA          {ca}");
     eprintln!("  API key     {key}");
     eprintln!("  data        {}{fate}", directory.path().display());
-    eprintln!("\n  curl --cacert {ca} -H 'Authorization: Bearer {key}' '{}/v1/conversations?limit=5'", endpoints.api);
+    eprintln!("\n  curl --cacert {ca} -H 'Authorization: Bearer {key}' '{}/v1/conversations?limit=5'", endpoints.api());
 }

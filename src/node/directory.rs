@@ -1,6 +1,7 @@
 //! The data directory: one process at a time, one format.
 use super::StartError;
 use rustix::fs::{FlockOperation, flock};
+use schemas::clock::{Entropy, random};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Seek, Write},
@@ -12,6 +13,7 @@ use std::{
 const FORMAT: u64 = 1;
 const LOCK_FILE: &str = "lock";
 const FORMAT_FILE: &str = "format";
+const ID_FILE: &str = "id";
 
 /// A data directory whose lock is held. The lock goes with the process, however it ends.
 #[derive(Debug)]
@@ -57,6 +59,23 @@ impl DataDir {
     /// A file in it.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// The directory's own name among all that share a catalog: random, made at first use.
+    ///
+    /// # Errors
+    /// [`StartError::File`].
+    pub fn id(&self, entropy: &dyn Entropy) -> Result<String, StartError> {
+        let file = self.path.join(ID_FILE);
+        match fs::read_to_string(&file) {
+            Ok(id) => Ok(id.trim().to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let id = schemas::ids::WorkspaceId(random(entropy).map_err(StartError::part)?).to_string();
+                replace(&self.path, ID_FILE, format!("{id}\n").as_bytes()).map_err(StartError::file(&file))?;
+                Ok(id)
+            }
+            Err(error) => Err(StartError::file(&file)(error)),
+        }
     }
 
     /// A directory in it, which only its owner may enter; made if it is missing.

@@ -12,10 +12,12 @@ const FILE: &str = "endpoints.json";
 /// Where the process listens.
 #[derive(Clone, Debug, Serialize)]
 pub struct Endpoints {
-    /// URL of the webhook listener.
-    pub ingest: String,
-    /// URL of the query API.
-    pub api: String,
+    /// URL of the webhook listener, where the process has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingest: Option<String>,
+    /// URL of the query API, where the process has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
     /// URL of health, readiness and metrics.
     pub operations: String,
     /// What clients have to trust.
@@ -33,6 +35,16 @@ pub fn url(scheme: &str, address: SocketAddr) -> String {
 }
 
 impl Endpoints {
+    /// The URL of the webhook listener; empty where the process has none.
+    pub fn ingest(&self) -> &str {
+        self.ingest.as_deref().unwrap_or_default()
+    }
+
+    /// The URL of the query API; empty where the process has none.
+    pub fn api(&self) -> &str {
+        self.api.as_deref().unwrap_or_default()
+    }
+
     /// Writes the file, whole or not at all.
     ///
     /// # Errors

@@ -32,6 +32,17 @@ pub enum StartError {
     /// The configuration does not fit.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A stage was asked for alone, on parts that no other process reaches.
+    #[error(
+        "`chatmai {role}` runs beside other processes and needs what all of them reach; set {missing}, or run `chatmai up`, \
+         which has all roles"
+    )]
+    Roles {
+        /// The role.
+        role: &'static str,
+        /// The settings.
+        missing: String,
+    },
     /// A file or a directory could not be used.
     #[error("{}: {source}", .path.display())]
     File {
@@ -64,7 +75,7 @@ impl StartError {
 
     /// True when the operator has to change what was asked for: exit code 2.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Foreign(_))
+        matches!(self, Self::Config(_) | Self::Foreign(_) | Self::Roles { .. })
     }
 }
 

@@ -20,7 +20,7 @@ fn below(committed: Offset, pins: &[(Slot, Offset)], slot: Slot) -> Option<Offse
 pub async fn run(
     log: SharedLog,
     progress: Progress,
-    engine: Engine,
+    engine: Option<Engine>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let mut ticks = tokio::time::interval(INTERVAL);
@@ -37,14 +37,15 @@ pub async fn run(
             continue;
         }
         if count.is_multiple_of(TRUNCATE_EVERY) {
-            truncate(&*log, &progress, &engine).await;
+            truncate(&*log, &progress, engine.as_ref()).await;
         }
     }
 }
 
 /// Lets go of what nobody needs. Pins are asked before commits: a reader only ever moves on to what is committed.
-async fn truncate(log: &dyn EventLog, progress: &Progress, engine: &Engine) {
-    let pins = engine.pins();
+async fn truncate(log: &dyn EventLog, progress: &Progress, engine: Option<&Engine>) {
+    // A log that is truncated by offsets is one process's alone, and such a process has all roles.
+    let Some(pins) = engine.map(Engine::pins) else { return };
     let Ok(found) = progress.look().await else { return };
     for slot in slots(log) {
         let committed = found.iter().find(|progress| progress.slot == slot).map(|progress| progress.committed);

@@ -4,19 +4,30 @@ use super::{
     background::Background,
     fault,
     stop::turned,
-    stores::{Events, Stores},
+    stores::{Events, Stores, slots},
 };
 use crate::config::Config;
-use schemas::log::Slot;
+use event_log::SharedLog;
+use schemas::log::{Offset, Slot};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
 use transform::{JobSettings, Jobs, LandSettings, TransformError, TransformHandle, TransformOptions};
+use warehouse::catalog::{Catalog, SqlCatalog};
 
 type Request = oneshot::Sender<Result<(), String>>;
 
-/// Asks the jobs to land. Cheap to clone.
+/// Asks the jobs to land, or waits until another process has. Cheap to clone.
 #[derive(Clone)]
-pub struct Land(mpsc::Sender<Request>);
+pub struct Land {
+    /// The jobs of this process, where it has them.
+    here: Option<mpsc::Sender<Request>>,
+    log: SharedLog,
+    catalog: Arc<SqlCatalog>,
+}
+
+/// How often it is looked whether another process has landed, and for how long.
+const LOOK: Duration = Duration::from_millis(100);
+const ELSEWHERE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The task that runs them.
 pub struct LandTask {
@@ -32,6 +43,7 @@ pub struct LandTask {
 /// [`StartError::Part`].
 pub fn start(
     config: &Config,
+    holder: String,
     stores: &Stores,
     events: &Events,
     committed: Arc<dyn Fn(Slot) + Send + Sync>,
@@ -45,9 +57,9 @@ pub fn start(
         duplicates: events.duplicates.clone(),
         registry: stores.registry.clone(),
         clock: stores.clock.clone(),
-        // The directory's lock says that there is one process. So the leases of one that was killed are this one's own,
-        // and no job has to wait until they run out.
-        holder: "holder-of-the-directory".into(),
+        // The directory's lock says that there is one process on it. So the leases of one that was killed are this one's
+        // own, and no job has to wait until they run out.
+        holder,
         land: LandSettings {
             max_age: config.land.max_age.0,
             max_rows: config.land.max_rows,
@@ -66,25 +78,50 @@ pub fn start(
         faults: fault::faults(config.testing.fault.as_deref())?,
         committed,
     };
+    let (log, catalog) = (events.log.clone(), stores.catalog.clone());
     let (sender, requests) = mpsc::channel(64);
     let background = Background::start().map_err(StartError::part)?;
     let handle = {
         let _inside = background.enter();
         Jobs::new(options, metrics).start()
     };
-    Ok((Land(sender), LandTask { handle, _background: background, requests }))
+    Ok((Land { here: Some(sender), log, catalog }, LandTask { handle, _background: background, requests }))
 }
 
 impl Land {
-    /// Lands everything that is in the log now.
+    /// For a process that lands nothing itself.
+    pub fn elsewhere(log: SharedLog, catalog: Arc<SqlCatalog>) -> Self {
+        Self { here: None, log, catalog }
+    }
+
+    /// Returns once everything is landed that is in the log now, by this process or, where other processes have the slot,
+    /// by them.
     ///
     /// # Errors
     /// Why it could not be landed; it stays in the log.
     pub async fn flush(&self) -> Result<(), String> {
-        let ended = || "the land workers have ended".to_owned();
-        let (answer, answered) = oneshot::channel();
-        self.0.send(answer).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        let mut ends = Vec::new();
+        for slot in slots(&*self.log) {
+            ends.push((slot, self.log.end(slot).await.map_err(|error| error.to_string())?));
+        }
+        if let Some(here) = &self.here {
+            let ended = || "the land workers have ended".to_owned();
+            let (answer, answered) = oneshot::channel();
+            here.send(answer).await.map_err(|_| ended())?;
+            answered.await.map_err(|_| ended())??;
+        }
+        let landed = tokio::time::timeout(ELSEWHERE_PATIENCE, self.landed(&ends)).await;
+        landed.unwrap_or_else(|_| Err("no transform process has landed the log's end in time".into()))
+    }
+
+    /// Waits until the catalog holds everything before these offsets.
+    async fn landed(&self, ends: &[(Slot, Offset)]) -> Result<(), String> {
+        for (slot, end) in ends {
+            while self.catalog.snapshot(*slot).await.map_err(|error| error.to_string())?.next < *end {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,5 @@
-//! The three sockets, bound before any of them is served.
-use super::{DataDir, Endpoints, StartError, endpoints::url, stores::Stores};
+//! The sockets of the process's roles, bound before any of them is served.
+use super::{DataDir, Endpoints, Roles, StartError, endpoints::url, stores::Stores};
 use crate::config::{AppId, Config, Secret};
 use ingest::{AppSettings, IngestSettings, RateSettings, platforms::facebook::AppIds};
 use prometheus_client::registry::Registry as Metrics;
@@ -13,12 +13,12 @@ use std::{path::PathBuf, time::Duration};
 /// How much longer than ingest the webhook listener waits for a body. With equal times either could be first.
 const BODY_GRACE: Duration = Duration::from_secs(5);
 
-/// The two listeners that speak TLS.
+/// The listeners that speak TLS.
 pub struct Listeners {
     /// Webhooks.
-    pub ingest: TlsListener,
+    pub ingest: Option<TlsListener>,
     /// The query API.
-    pub api: TlsListener,
+    pub api: Option<TlsListener>,
     /// What they count.
     pub metrics: [ListenerMetrics; 2],
     /// What clients have to trust.
@@ -26,7 +26,7 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds both.
+    /// Binds those that the roles need.
     ///
     /// # Errors
     /// [`StartError`], when a certificate cannot be used or an address is taken.
@@ -34,6 +34,7 @@ impl Listeners {
         config: &Config,
         directory: &DataDir,
         stores: &Stores,
+        roles: Roles,
         metrics: &mut Metrics,
     ) -> Result<Self, StartError> {
         let (identity, ca_certificate) = match (&config.tls.certificate, &config.tls.key) {
@@ -62,18 +63,29 @@ impl Listeners {
         let limits = limits(config);
         // Ingest watches its bodies itself and answers 408; the listener only ends what that would not.
         let webhooks = Limits { body_timeout: limits.body_timeout + BODY_GRACE, ..limits.clone() };
-        let ingest = TlsListener::bind(config.listen.ingest, webhooks_tls, webhooks, ingest_metrics.clone());
-        let ingest = ingest.await.map_err(StartError::part)?;
-        let api =
-            TlsListener::bind(config.listen.api, tls, limits, api_metrics.clone()).await.map_err(StartError::part)?;
+        let ingest = match roles.ingest {
+            true => {
+                let bound = TlsListener::bind(config.listen.ingest, webhooks_tls, webhooks, ingest_metrics.clone());
+                Some(bound.await.map_err(StartError::part)?)
+            }
+            false => None,
+        };
+        let api = match roles.query_api {
+            true => {
+                let bound = TlsListener::bind(config.listen.api, tls, limits, api_metrics.clone());
+                Some(bound.await.map_err(StartError::part)?)
+            }
+            false => None,
+        };
         Ok(Self { ingest, api, metrics: [ingest_metrics, api_metrics], ca_certificate })
     }
 
     /// Where they and the operations listener are.
     pub fn endpoints(&self, operations: std::net::SocketAddr) -> Endpoints {
+        let https = |listener: &Option<TlsListener>| listener.as_ref().map(|l| url("https", l.local_addr()));
         Endpoints {
-            ingest: url("https", self.ingest.local_addr()),
-            api: url("https", self.api.local_addr()),
+            ingest: https(&self.ingest),
+            api: https(&self.api),
             operations: url("http", operations),
             ca_certificate: self.ca_certificate.clone(),
         }

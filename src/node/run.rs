@@ -1,28 +1,25 @@
-//! A whole process: all roles on one data directory.
+//! A process with its roles on one data directory.
 use super::{
-    DataDir, Desk, Endpoints, StartError,
+    DataDir, Desk, Endpoints, Roles, StartError,
     desk::Pipeline,
     gate::Gate,
     housekeeping,
     land::{self, Land},
-    listeners::{Listeners, ingest_settings},
+    listeners::Listeners,
     metrics::{NodeMetrics, Totals},
     progress::Progress,
     readers,
     readiness::Ready,
+    stages,
     stop::turned,
     stores::{Events, Stores},
     supervisor::Supervisor,
 };
 use crate::{config::Config, control::Control};
-use ingest::{Ingest, IngestOptions};
 use prometheus_client::registry::Registry as Metrics;
-use query_api::{
-    engine::Engine,
-    http::{Api, ApiMetrics, ApiOptions, ApiSettings},
-};
+use query_api::{engine::Engine, http::Api};
 use records::Appender;
-use serve::operations;
+use serve::{TlsListener, operations};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use warehouse::catalog::Catalog;
@@ -37,8 +34,8 @@ pub struct Node {
     endpoints: Endpoints,
     desk: Arc<Desk>,
     land: Land,
-    engine: Engine,
-    api: Api,
+    engine: Option<Engine>,
+    api: Option<Api>,
     events: Events,
     stores: Stores,
     metrics: Arc<NodeMetrics>,
@@ -53,43 +50,45 @@ pub struct Node {
 }
 
 impl Node {
-    /// Opens everything, starts everything, and says where it listens.
+    /// Opens everything, starts what the roles need, and says where it listens.
     ///
     /// # Errors
     /// [`StartError`]; what had been started has ended then.
-    pub async fn start(config: &Config, directory: DataDir) -> Result<Self, StartError> {
+    pub async fn start(config: &Config, directory: DataDir, roles: Roles) -> Result<Self, StartError> {
+        roles.check(config)?;
         Endpoints::withdraw(directory.path())?;
-        let settings = ingest_settings(config)?;
         let mut metrics = Metrics::default();
         let stores = Stores::open(config, &directory).await?;
         let events = stores.open_events(config, &directory).await?;
-        let listeners = Listeners::bind(config, &directory, &stores, &mut metrics).await?;
-        let (engine, tasks) = readers::start(config, &stores, &events, &mut metrics).await?;
-        let nudged = engine.clone();
-        let committed = Arc::new(move |slot| nudged.nudge(slot));
-        let (land, land_task) = land::start(config, &stores, &events, committed, &mut metrics)?;
+        let listeners = Listeners::bind(config, &directory, &stores, roles, &mut metrics).await?;
+        let (engine, reading) = match roles.query_api {
+            true => {
+                let (engine, tasks) = readers::start(config, &stores, &events, &mut metrics).await?;
+                (Some(engine), Some(tasks))
+            }
+            false => (None, None),
+        };
+        let (land, landing) = match roles.transform {
+            true => {
+                let nudged = engine.clone();
+                let committed = Arc::new(move |slot| nudged.iter().for_each(|engine| engine.nudge(slot)));
+                let (land, task) =
+                    land::start(config, directory.id(&*stores.entropy)?, &stores, &events, committed, &mut metrics)?;
+                (land, Some(task))
+            }
+            false => (Land::elsewhere(events.log.clone(), stores.catalog.clone()), None),
+        };
         let progress = Progress::new(events.log.clone(), stores.catalog.clone(), stores.clock.clone());
         let appender = Appender::new(progress.brake().on(events.log.clone()), stores.keyring.clone());
-        let ingest = Ingest::build(IngestOptions {
-            appender: appender.clone(),
-            registry: stores.registry.clone(),
-            vault: stores.vault.clone(),
-            keyring: stores.keyring.clone(),
-            clock: stores.clock.clone(),
-            entropy: stores.entropy.clone(),
-            settings,
-            metrics: &mut metrics,
-        });
-        let api = Api::build(ApiOptions {
-            answers: Arc::new(engine.clone()),
-            appender,
-            registry: stores.registry.clone(),
-            keyring: stores.keyring.clone(),
-            clock: stores.clock.clone(),
-            entropy: stores.entropy.clone(),
-            metrics: ApiMetrics::register(&mut metrics),
-            settings: ApiSettings { requests_per_second: config.limits.requests_per_key, ..ApiSettings::default() },
-        });
+        let webhooks = match roles.ingest {
+            true => Some(stages::webhooks(config, &stores, appender.clone(), &mut metrics)?),
+            false => None,
+        };
+        let intake = match &webhooks {
+            Some(ingest) => ingest.intake().clone(),
+            None => stages::intake(config, &stores, appender.clone()),
+        };
+        let api = engine.clone().map(|engine| stages::api(config, &stores, engine, appender, &mut metrics));
         let node_metrics =
             Arc::new(NodeMetrics::new(stores.catalog.clone(), events.log.clone(), progress.clone(), &mut metrics));
         let ready = Ready::new(
@@ -108,12 +107,12 @@ impl Node {
         let operations = operations::bind(config.listen.operations, Arc::new(metrics), Arc::new(ready), Some(refresh));
         let operations = operations.await.map_err(StartError::part)?;
         let endpoints = listeners.endpoints(operations.local_addr());
-        let gate = Gate::new(events.clone(), stores.catalog.clone(), Some(engine.clone()), config.land.max_rows);
+        let gate = Gate::new(events.clone(), stores.catalog.clone(), engine.clone(), config.land.max_rows);
         let desk = Arc::new(Desk::new(
             config,
             &stores,
             Some(Pipeline {
-                intake: ingest.intake().clone(),
+                intake,
                 gate: Arc::new(gate),
                 catalog: stores.catalog.clone(),
                 files: events.files.clone(),
@@ -133,8 +132,12 @@ impl Node {
                 Ok(())
             }
         });
-        back.spawn("land and jobs", land_task.run(ended.clone(), LAND));
-        back.spawn("readers", readers::run(tasks, ended.clone()));
+        if let Some(landing) = landing {
+            back.spawn("land and jobs", landing.run(ended.clone(), LAND));
+        }
+        if let Some(reading) = reading {
+            back.spawn("readers", readers::run(reading, ended.clone()));
+        }
         back.spawn("housekeeping", housekeeping::run(events.log.clone(), progress, engine.clone(), ended.clone()));
         back.spawn("operations listener", {
             let stop = turned(ended);
@@ -143,23 +146,21 @@ impl Node {
                 Ok(())
             }
         });
-        front.spawn("webhook listener", {
-            let (router, stop) = (ingest.router(), turned(closed.clone()));
-            async move {
-                listeners.ingest.serve(router, stop, ANSWER).await;
-                Ok(())
-            }
-        });
-        front.spawn("API listener", {
-            let (router, stop) = (api.router(), turned(closed.clone()));
-            async move {
-                listeners.api.serve(router, stop, ANSWER).await;
-                Ok(())
-            }
-        });
+        if let (Some(listener), Some(ingest)) = (listeners.ingest, &webhooks) {
+            front.spawn("webhook listener", serve(listener, ingest.router(), closed.clone()));
+        }
+        if let (Some(listener), Some(api)) = (listeners.api, &api) {
+            front.spawn("API listener", serve(listener, api.router(), closed.clone()));
+        }
         front.spawn("control socket", control.run(turned(closed)));
         endpoints.publish(directory.path())?;
-        tracing::info!(ingest = endpoints.ingest, api = endpoints.api, operations = endpoints.operations, "listening");
+        tracing::info!(
+            role = roles.name(),
+            ingest = endpoints.ingest,
+            api = endpoints.api,
+            operations = endpoints.operations,
+            "listening"
+        );
         Ok(Self {
             endpoints,
             desk,
@@ -193,7 +194,10 @@ impl Node {
     /// Why it could not be.
     pub async fn commit(&self) -> Result<(), String> {
         self.land.flush().await?;
-        self.engine.refresh().await.map_err(|error| error.to_string())
+        match &self.engine {
+            Some(engine) => engine.refresh().await.map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
     }
 
     /// How events ended.
@@ -235,7 +239,7 @@ impl Node {
         tracing::info!(step = "close", "no new requests; running ones are answered");
         let withdrawn = Endpoints::withdraw(self.directory.path());
         self.closing.send_replace(true);
-        self.api.close_streams();
+        self.api.iter().for_each(Api::close_streams);
         let mut failures = self.front.ended("close", ANSWER + REST).await;
         crate::control::withdraw(self.directory.path());
         tracing::info!(step = "commit", "what is left is landed");
@@ -248,4 +252,9 @@ impl Node {
         failures.extend(withdrawn.err().map(|error| error.to_string()));
         if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
     }
+}
+
+async fn serve(listener: TlsListener, router: axum::Router, closed: watch::Receiver<bool>) -> Result<(), String> {
+    listener.serve(router, turned(closed), ANSWER).await;
+    Ok(())
 }

@@ -1,15 +1,15 @@
-//! A process that does one command on a directory that no other process has: no listeners, no readers.
+//! A process that does one command on a directory that no other process has: no listeners, no readers; and no landing
+//! where other processes share log and catalog.
 use super::{
     DataDir, Desk, StartError,
     desk::Pipeline,
     gate::Gate,
-    land::{self, LandTask},
-    listeners::app_ids,
+    land::{self, Land, LandTask},
+    stages,
     stop::turned,
     stores::{Events, Stores},
 };
 use crate::config::Config;
-use ingest::{Intake, IntakeOptions};
 use prometheus_client::registry::Registry as Metrics;
 use records::Appender;
 use std::{sync::Arc, time::Duration};
@@ -44,15 +44,18 @@ impl Solo {
             return Ok(Self { desk: Desk::new(config, &stores, None), running: None, _directory: directory });
         }
         let events = stores.open_events(config, &directory).await?;
-        let (land, task) = land::start(config, &stores, &events, Arc::new(|_| {}), &mut Metrics::default())?;
-        let intake = Intake::new(IntakeOptions {
-            appender: Appender::new(events.log.clone(), stores.keyring.clone()),
-            registry: stores.registry.clone(),
-            keyring: stores.keyring.clone(),
-            clock: stores.clock.clone(),
-            entropy: stores.entropy.clone(),
-            apps: app_ids(config),
-        });
+        let intake = stages::intake(config, &stores, Appender::new(events.log.clone(), stores.keyring.clone()));
+        let (stop, stopped) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
+        // Where other processes land, one that comes for a moment would only move slots back and forth.
+        let (land, landing) = if config.private_parts().is_empty() {
+            (Land::elsewhere(events.log.clone(), stores.catalog.clone()), None)
+        } else {
+            let holder = directory.id(&*stores.entropy)?;
+            let (land, task) =
+                land::start(config, holder, &stores, &events, Arc::new(|_| {}), &mut Metrics::default())?;
+            (land, Some(task))
+        };
         let gate = Gate::new(events.clone(), stores.catalog.clone(), None, config.land.max_rows);
         let pipeline = Pipeline {
             intake,
@@ -61,12 +64,16 @@ impl Solo {
             files: events.files.clone(),
             land,
         };
-        let (stop, stopped) = watch::channel(false);
-        let (end, ended) = watch::channel(false);
         let land = tokio::spawn(async move {
             // Dropped with the task, also when it panics: that is what `ended` waits for.
             let _end = end;
-            LandTask::run(task, stopped, PATIENCE).await
+            match landing {
+                Some(task) => LandTask::run(task, stopped, PATIENCE).await,
+                None => {
+                    turned(stopped).await;
+                    Ok(())
+                }
+            }
         });
         let desk = Desk::new(config, &stores, Some(pipeline));
         Ok(Self { desk, running: Some(Running { events, land, stop, ended }), _directory: directory })

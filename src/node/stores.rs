@@ -47,7 +47,11 @@ impl Stores {
     pub async fn open(config: &Config, directory: &DataDir) -> Result<Self, StartError> {
         let clock: SharedClock = Arc::new(SystemClock);
         let entropy: SharedEntropy = Arc::new(SystemEntropy);
-        let kms = FileKms::open(&directory.directory("keys")?, entropy.clone()).map_err(StartError::part)?;
+        let root_keys = match &config.kms.directory {
+            Some(shared) => shared.clone(),
+            None => directory.directory("keys")?,
+        };
+        let kms = FileKms::open(&root_keys, entropy.clone()).map_err(StartError::part)?;
         let keyring = Keyring::open(KeyringOptions {
             database: config.keys.server().address(directory.file("keys.db"))?,
             kms: kms.clone(),
