@@ -23,7 +23,7 @@ fn on(kafka: &Kafka, slots: u32) -> Vec<(&'static str, String)> {
     settings
 }
 
-fn borrowed(settings: &[(&'static str, String)]) -> Vec<(&'static str, &str)> {
+fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
     settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
