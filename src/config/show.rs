@@ -90,6 +90,10 @@ mod tests {
         config.tls.key = Some("k".into());
         config.tls.ca = Some("a".into());
         config.platforms.facebook.app_id = Some(crate::config::AppId("1".into()));
+        let kafka = &mut config.kafka;
+        (kafka.ca_certificate, kafka.certificate, kafka.key) = (Some("a".into()), Some("c".into()), Some("k".into()));
+        (kafka.sasl_mechanism, kafka.sasl_user) = (Some("PLAIN".into()), Some("u".into()));
+        kafka.sasl_password_file = Some("p".into());
         config.testing.fault = Some("x".into());
         let mut set = Vec::new();
         leaves(&Table::try_from(&config).unwrap(), "", &mut set);
