@@ -95,7 +95,7 @@ impl Config {
         let kafka = &self.kafka;
         let fail = |text: &str| Err(ConfigError::new(text));
         let sasl = [kafka.sasl_user.is_some(), kafka.sasl_password_file.is_some()];
-        if sasl.contains(&!kafka.sasl_mechanism.is_some()) {
+        if sasl.contains(&kafka.sasl_mechanism.is_none()) {
             return fail(
                 "kafka.sasl_mechanism, kafka.sasl_user and kafka.sasl_password_file are set together or not at all",
             );

@@ -135,6 +135,10 @@ mod tests {
         for path in [&mut store.secret_access_key_file, &mut store.credentials_file, &mut store.ca_certificate] {
             *path = Some("x".into());
         }
+        let kafka = &mut config.kafka;
+        (kafka.ca_certificate, kafka.certificate, kafka.key) = (Some("a".into()), Some("c".into()), Some("k".into()));
+        (kafka.sasl_mechanism, kafka.sasl_user) = (Some("PLAIN".into()), Some("u".into()));
+        kafka.sasl_password_file = Some("p".into());
         config.testing.fault = Some("x".into());
         let mut set = Vec::new();
         leaves(&Table::try_from(&config).unwrap(), "", &mut set);

@@ -194,7 +194,8 @@ mod tests {
                 address.with_password(Zeroizing::new(password.to_owned())).with_ca_certificate("/a b/ca".into());
             let url = address.options().expect("options").database_url;
             let written = url.password().expect("a password").to_owned();
-            assert_eq!(written, crate::percent_encoded(password.as_bytes()), "encoded once");
+            // Once: what is written reads back as the password. The library writes slashes encoded as well.
+            assert_eq!(written, crate::percent_encoded(password.as_bytes()).replace('/', "%2F"));
             assert_eq!(url.query(), Some("sslmode=verify-full&application_name=chatmai&sslrootcert=%2Fa+b%2Fca"));
             assert!(!format!("{address} {address:?} {:?}", Address::Postgres(address.clone())).contains(password));
         }

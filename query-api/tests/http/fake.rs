@@ -147,7 +147,12 @@ impl Answers for Fake {
     }
 
     async fn reach(&self, ws: WorkspaceId, position: Position, _: Duration) -> Result<(), QueryError> {
-        let at = self.with(ws, |shelf| shelf.at);
+        // The log has what it says, and all that is on the shelf.
+        let of = |shelf: &mut Shelf| {
+            let changes = shelf.changes.iter().flatten().map(|(position, _)| position.next.0);
+            changes.chain(shelf.events.iter().map(|event| event.offset.0 + 1)).chain([shelf.at]).max()
+        };
+        let at = self.with(ws, of).unwrap_or_default();
         if position.next.0 <= at { Ok(()) } else { Err(QueryError::Unavailable("not reached".into())) }
     }
 

@@ -147,6 +147,6 @@ async fn a_cursor_of_a_future_that_was_lost_is_refused() {
     let next = format!("/v1/events?after={cursor}");
     world.get(&world.ours.read, &next).await.ok();
     // An older copy of the log was put back.
-    world.answers.with(world.ours.workspace.id, |shelf| shelf.at = 0);
+    world.answers.with(world.ours.workspace.id, |shelf| (shelf.at, shelf.events) = (0, Vec::new()));
     world.get(&world.ours.read, &next).await.is(410, "position_unknown");
 }

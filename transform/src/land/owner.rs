@@ -86,9 +86,10 @@ impl Owner {
         if let Some(first) = self.first.take() {
             self.change(first).await?;
         }
+        let mut stopped = self.stopped.clone();
         loop {
             tokio::select! {
-                () = turned(&mut self.stopped) => break,
+                () = turned(&mut stopped) => break,
                 Some(ended) = self.running.tasks.join_next_with_id() => {
                     self.running.ended(ended)?;
                     // Only a stop lets a worker end without an error.
@@ -136,6 +137,12 @@ impl Owner {
         });
         self.running.slots.insert(handle.id(), (slot, handle));
     }
+}
+
+/// Completes when it is true, or nobody can say so any more.
+async fn told(stopped: &mut watch::Receiver<bool>) {
+    // What is awaited is not kept: it holds a lock.
+    drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
 /// The workers' tasks.

@@ -36,11 +36,13 @@ impl Store {
             Address::Sqlite(path) => (Dialect::Sqlite, AnyConnectOptions::from_str(&files::sqlite_address(path)?)?),
             Address::Postgres(server) => (Dialect::Postgres, connect_options(server)?),
         };
-        // Not through a pool: that would try again and again where a server is refused, and then only say that it took
-        // too long.
-        let mut first = AnyConnection::connect_with(&options).await?;
-        set_up(&mut first, dialect).await?;
-        first.close().await?;
+        if dialect == Dialect::Postgres {
+            // Not through a pool: that would try again and again where a server is refused, and then only say that it
+            // took too long. A file is worth trying again: two that open a new one at once are in each other's way.
+            let mut first = AnyConnection::connect_with(&options).await?;
+            set_up(&mut first, dialect).await?;
+            first.close().await?;
+        }
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)

@@ -81,7 +81,13 @@ impl Cursor {
     /// Completes when the next record is here; it stays for the next read. If the future is dropped, nothing is lost.
     pub async fn peek(&mut self) -> Result<&Entry, Stop> {
         if self.held.is_none() {
-            let entry = entry(self.consumer.recv().await, self.position);
+            let message = loop {
+                let message = self.consumer.recv().await;
+                if !is_passing(&message) {
+                    break message;
+                }
+            };
+            let entry = entry(message, self.position);
             self.position = entry.as_ref().ok().map(|entry| entry.offset.next());
             self.held = Some(entry?);
         }
@@ -95,6 +101,9 @@ impl Cursor {
         let mut stream = self.consumer.stream();
         while entries.is_empty() || bytes < max_bytes {
             let Some(message) = stream.next().now_or_never().flatten() else { break };
+            if is_passing(&message) {
+                continue;
+            }
             match entry(message, self.position) {
                 Ok(entry) => {
                     self.position = Some(entry.offset.next());
@@ -110,6 +119,19 @@ impl Cursor {
         }
         Ok(entries)
     }
+}
+
+/// True for troubles of connections, perhaps of an outage that is long over: librdkafka goes on by itself, and whoever
+/// waits has a limit for how long.
+fn is_passing(message: &Result<BorrowedMessage<'_>, RdError>) -> bool {
+    let Err(RdError::MessageConsumption(code)) = message else { return false };
+    matches!(
+        code,
+        RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::Resolve
+            | RDKafkaErrorCode::OperationTimedOut
+    )
 }
 
 /// The record of a message, which must be the one that is expected: nothing writes to the topic in transactions and

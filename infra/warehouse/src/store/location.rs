@@ -42,7 +42,7 @@ impl FromStr for Location {
             return Err(InvalidLocation);
         }
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        if !prefix.chars().all(|c| plain(c) || c == '/') {
+        if !prefix.chars().all(|c| plain(c) || c == '/') || prefix.starts_with('/') {
             return Err(InvalidLocation);
         }
         let prefix = Path::parse(prefix).map_err(|_| InvalidLocation)?;

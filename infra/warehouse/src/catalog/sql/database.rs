@@ -13,7 +13,12 @@ use std::{
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
     str::FromStr,
+    time::Duration,
 };
+
+/// How often a new file is tried, and the time between.
+const OPEN_TRIES: u32 = 100;
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// A write that has begun. Dropped without `commit`, it changes nothing.
 pub(crate) type Write = Transaction<'static, Any>;
@@ -36,8 +41,7 @@ impl Database {
         };
         // Not through a pool: that would try again and again where there is no database, or one that is refused, and
         // then only say that it took too long.
-        let mut first = AnyConnection::connect_with(&options).await?;
-        set_up(&mut first, dialect, Access::Write).await?;
+        let mut first = first(&options, dialect).await?;
         super::migrations::run(&mut first, dialect, clock.now()).await?;
         first.close().await?;
         let write = pool(dialect, Access::Write).connect_with(options.clone()).await?;
@@ -58,6 +62,22 @@ impl Database {
     /// Begins a transaction that writes, once this process has a connection for it.
     pub(crate) async fn begin(&self) -> Result<Write, CatalogError> {
         Ok(self.write.begin_with(self.dialect.begin_write()).await?)
+    }
+}
+
+/// A connection that is set up. Two processes that open a new SQLite file at once are in each other's way for a moment:
+/// the change to a write-ahead log does not wait for a lock, whatever the busy timeout says.
+async fn first(options: &AnyConnectOptions, dialect: Dialect) -> Result<AnyConnection, CatalogError> {
+    let mut tries = 0;
+    loop {
+        let mut connection = AnyConnection::connect_with(options).await?;
+        match set_up(&mut connection, dialect, Access::Write).await.map_err(CatalogError::from) {
+            Ok(()) => return Ok(connection),
+            Err(CatalogError::Unavailable(_)) if dialect == Dialect::Sqlite && tries < OPEN_TRIES => tries += 1,
+            Err(error) => return Err(error),
+        }
+        drop(connection);
+        tokio::time::sleep(OPEN_PAUSE).await;
     }
 }
 
