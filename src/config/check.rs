@@ -159,7 +159,7 @@ fn is_log_filter(text: &str) -> bool {
         let of_names = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
         !text.is_empty() && text.bytes().all(of_names)
     };
-    text.split(',').map(str::trim).all(|part| match part.split_once('=') {
+    text.split(',').all(|part| match part.split_once('=') {
         Some((module, level)) => is_module(module) && is_level(level),
         None => is_level(part),
     }) && text.parse::<EnvFilter>().is_ok()

@@ -125,12 +125,22 @@ fn what_does_not_fit_together_is_refused() {
 #[test]
 fn a_log_level_is_one_that_says_something() {
     let with = |level: &str| from("", &[("CHATMAI__LOGGING__LEVEL", level)]);
-    for level in ["info", "WARN", "off", "warn,ingest=debug", "info, query_api::engine=trace"] {
+    for level in ["info", "WARN", "off", "warn,ingest=debug", "info,query_api::engine=trace"] {
         assert_eq!(with(level).unwrap().logging.level, level);
     }
-    for level in
-        ["inof", "", ",", "info,", "ingest=loud", "warn,ingest", "=debug", "a b=info", "[span]=info", "info=debug=x"]
-    {
+    for level in [
+        "inof",
+        "",
+        ",",
+        "info,",
+        "ingest=loud",
+        "warn,ingest",
+        "=debug",
+        "info, ingest=debug",
+        "a b=info",
+        "[span]=info",
+        "info=debug=x",
+    ] {
         let error = with(level).unwrap_err();
         assert!(error.contains("logging.level is"), "{level}: {error}");
     }
