@@ -12,6 +12,7 @@ mod land;
 mod listeners;
 mod log;
 mod metrics;
+mod parts;
 mod progress;
 mod readers;
 mod readiness;

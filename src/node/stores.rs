@@ -1,6 +1,6 @@
 //! What lies on the disk, in databases or in a bucket, opened: keys, vault, catalog, registry; and, where they take part,
 //! log and files.
-use super::{DataDir, StartError, log, store};
+use super::{DataDir, StartError, log, parts, store};
 use crate::config::Config;
 use event_log::{EventLog, SharedLog};
 use keys::{FileKms, Keyring, KeyringOptions, Vault, VaultOptions};
@@ -47,6 +47,7 @@ impl Stores {
     pub async fn open(config: &Config, directory: &DataDir) -> Result<Self, StartError> {
         let clock: SharedClock = Arc::new(SystemClock);
         let entropy: SharedEntropy = Arc::new(SystemEntropy);
+        parts::check(config, directory.path())?;
         let root_keys = match &config.kms.directory {
             Some(shared) => shared.clone(),
             None => directory.directory("keys")?,

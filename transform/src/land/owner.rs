@@ -89,7 +89,7 @@ impl Owner {
         let mut stopped = self.stopped.clone();
         loop {
             tokio::select! {
-                () = turned(&mut stopped) => break,
+                () = told(&mut stopped) => break,
                 Some(ended) = self.running.tasks.join_next_with_id() => {
                     self.running.ended(ended)?;
                     // Only a stop lets a worker end without an error.
@@ -180,9 +180,4 @@ impl Running {
         }
         Ok(())
     }
-}
-
-/// Completes when the switch is turned, or whoever could turn it is gone.
-async fn turned(switch: &mut watch::Receiver<bool>) {
-    let _ = switch.wait_for(|on| *on).await;
 }

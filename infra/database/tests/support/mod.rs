@@ -20,6 +20,7 @@ pub struct Server {
 }
 
 impl Server {
+    #[allow(clippy::panic, reason = "a test that cannot go on has failed")]
     pub fn from_environment() -> Self {
         let set = |name| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: see infra/local/postgres"));
         let url = set("CHATMAI_TEST_POSTGRES_URL");

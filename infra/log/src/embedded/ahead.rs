@@ -24,12 +24,15 @@ const STEP: usize = 1 << 20;
 /// A segment that has come so far is worth a successor. A log that hardly grows lays nothing out.
 const WORTH: u64 = 1 << 20;
 
+/// A file that is laid out; none when it was told to stop.
+type LaidOut = io::Result<Option<Arc<dyn LogFile>>>;
+
 /// See the module's documentation.
 #[derive(Default)]
 pub(super) struct Ahead {
     /// The segment for whose successor it was last tried: once each.
     tried: Option<u64>,
-    work: Option<JoinHandle<io::Result<Option<Arc<dyn LogFile>>>>>,
+    work: Option<JoinHandle<LaidOut>>,
     flags: Arc<Flags>,
 }
 

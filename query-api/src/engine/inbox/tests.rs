@@ -102,6 +102,7 @@ fn conversation(n: u8) -> ConversationId {
 
 /// What happens to an inbox over days, and questions about it at any instant and cut.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a few dozen of them in a test")]
 enum Move {
     Put(ConversationState),
     Merge,
