@@ -1,8 +1,9 @@
 //! The jobs between log and files, in a task that can be asked to land at once.
 use super::{
-    StartError,
+    DataDir, StartError,
     background::Background,
     fault,
+    log::assignment,
     stop::turned,
     stores::{Events, Stores, slots},
 };
@@ -43,7 +44,7 @@ pub struct LandTask {
 /// [`StartError::Part`].
 pub fn start(
     config: &Config,
-    holder: String,
+    directory: &DataDir,
     stores: &Stores,
     events: &Events,
     committed: Arc<dyn Fn(Slot) + Send + Sync>,
@@ -59,7 +60,7 @@ pub fn start(
         clock: stores.clock.clone(),
         // The directory's lock says that there is one process on it. So the leases of one that was killed are this one's
         // own, and no job has to wait until they run out.
-        holder,
+        holder: directory.id(&*stores.entropy)?,
         land: LandSettings {
             max_age: config.land.max_age.0,
             max_rows: config.land.max_rows,
@@ -80,10 +81,11 @@ pub fn start(
     };
     let (log, catalog) = (events.log.clone(), stores.catalog.clone());
     let (sender, requests) = mpsc::channel(64);
+    let assignment = assignment(config, &*events.log)?;
     let background = Background::start().map_err(StartError::part)?;
     let handle = {
         let _inside = background.enter();
-        Jobs::new(options, metrics).start()
+        Jobs::new(options, metrics).start_with(assignment)
     };
     Ok((Land { here: Some(sender), log, catalog }, LandTask { handle, _background: background, requests }))
 }

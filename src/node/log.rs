@@ -2,14 +2,17 @@
 use super::{DataDir, StartError};
 use crate::config::{Config, ConfigError, Kafka, Secret};
 use event_log::{
-    SharedLog,
+    EventLog, SharedLog,
+    assignment::{AllSlots, Assignment},
     embedded::{self, EmbeddedLog},
-    kafka::{Credentials, KafkaError, KafkaLog, Options, Sasl},
+    kafka::{Credentials, Group, KafkaError, KafkaLog, Options, Sasl},
 };
 use schemas::clock::{SharedClock, SharedEntropy};
 
 /// The topic of events, behind the prefix.
 const EVENTS: &str = "events";
+/// The consumer group of the processes that land, behind the prefix.
+const LANDERS: &str = "chatmai-land";
 
 /// Opens it.
 ///
@@ -33,6 +36,19 @@ pub async fn open(
     let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(options)).await.map_err(StartError::part)?;
     let log: SharedLog = opened.map_err(StartError::part)?;
     Ok(log)
+}
+
+/// Which slots this process lands: all of them, or its share where several processes land from the same log into the
+/// same catalog.
+///
+/// # Errors
+/// [`StartError`].
+pub fn assignment(config: &Config, log: &dyn EventLog) -> Result<Box<dyn Assignment>, StartError> {
+    if !config.private_parts().is_empty() {
+        return Ok(Box::new(AllSlots::new(log.slots())));
+    }
+    let group = Group::join(&options(&config.kafka)?, &format!("{}{LANDERS}", config.kafka.topic_prefix));
+    Ok(Box::new(group.map_err(StartError::part)?))
 }
 
 async fn on_kafka(config: &Config) -> Result<SharedLog, StartError> {

@@ -72,8 +72,7 @@ impl Node {
             true => {
                 let nudged = engine.clone();
                 let committed = Arc::new(move |slot| nudged.iter().for_each(|engine| engine.nudge(slot)));
-                let (land, task) =
-                    land::start(config, directory.id(&*stores.entropy)?, &stores, &events, committed, &mut metrics)?;
+                let (land, task) = land::start(config, &directory, &stores, &events, committed, &mut metrics)?;
                 (land, Some(task))
             }
             false => (Land::elsewhere(events.log.clone(), stores.catalog.clone()), None),

@@ -51,9 +51,8 @@ impl Solo {
         let (land, landing) = if config.private_parts().is_empty() {
             (Land::elsewhere(events.log.clone(), stores.catalog.clone()), None)
         } else {
-            let holder = directory.id(&*stores.entropy)?;
             let (land, task) =
-                land::start(config, holder, &stores, &events, Arc::new(|_| {}), &mut Metrics::default())?;
+                land::start(config, &directory, &stores, &events, Arc::new(|_| {}), &mut Metrics::default())?;
             (land, Some(task))
         };
         let gate = Gate::new(events.clone(), stores.catalog.clone(), None, config.land.max_rows);

@@ -34,6 +34,7 @@ mod limits;
 mod lists;
 mod postgres;
 mod process;
+mod roles;
 mod signatures;
 mod store_s3;
 mod stream;

@@ -1,4 +1,4 @@
-//! `chatmai up` as a child process: started, killed, ended, started again on the same directory.
+//! `chatmai up`, or one of its roles, as a child process: started, killed, ended, started again on the same directory.
 use super::{client::Client, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -43,11 +43,13 @@ impl Endpoints {
         let value: Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
         let text =
             |name: &str| value[name].as_str().unwrap_or_else(|| panic!("endpoints.json has no {name}")).to_owned();
+        // A role has the listeners that it needs.
+        let listener = |name: &str| value[name].as_str().unwrap_or_default().trim_end_matches('/').to_owned();
         let ca = PathBuf::from(text("ca_certificate"));
         let ca = if ca.is_absolute() { ca } else { file.parent()?.parent()?.join(ca) };
         let url = |name: &str| text(name).trim_end_matches('/').to_owned();
         let client = Client::trusting(&ca);
-        Some(Self { ingest: url("ingest"), api: url("api"), operations: url("operations"), ca, client })
+        Some(Self { ingest: listener("ingest"), api: listener("api"), operations: url("operations"), ca, client })
     }
 }
 
@@ -55,6 +57,7 @@ impl Endpoints {
 pub struct Node {
     dir: PathBuf,
     log: PathBuf,
+    role: &'static str,
     settings: Vec<(String, String)>,
     child: Option<Child>,
     endpoints: Option<Endpoints>,
@@ -64,7 +67,12 @@ impl Node {
     /// A node on a directory, not started. What it says goes to `log`, over all its lives.
     pub fn new(dir: &Path, log: &Path, settings: &[(String, String)]) -> Self {
         let settings = settings.to_vec();
-        Self { dir: dir.to_owned(), log: log.to_owned(), settings, child: None, endpoints: None }
+        Self { dir: dir.to_owned(), log: log.to_owned(), role: "up", settings, child: None, endpoints: None }
+    }
+
+    /// What it is started as from now on.
+    pub fn role(&mut self, role: &'static str) {
+        self.role = role;
     }
 
     /// The data directory.
@@ -121,7 +129,7 @@ impl Node {
         let _ = std::fs::remove_file(self.dir.join("endpoints.json"));
         let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
         let child = command(&self.dir, &self.settings)
-            .arg("up")
+            .arg(self.role)
             .arg("--data-dir")
             .arg(&self.dir)
             .stdout(Stdio::from(File::options().append(true).open(&self.log).unwrap()))
