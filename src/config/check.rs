@@ -8,6 +8,11 @@ const REASON_MAX: usize = 1000;
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Config {
+    /// True when several processes may land from the same log into the same catalog, each its share of the slots.
+    pub fn shares_slots(&self) -> bool {
+        !self.kafka.brokers.is_empty() && self.catalog.url.is_some()
+    }
+
     /// The settings without which other processes do not reach what this one writes.
     pub fn private_parts(&self) -> Vec<&'static str> {
         let needed = [

@@ -22,11 +22,14 @@ type Request = oneshot::Sender<Result<(), String>>;
 pub struct Land {
     /// The jobs of this process, where it has them.
     here: Option<mpsc::Sender<Request>>,
+    /// Other processes may have slots.
+    is_shared: bool,
+    patience: Duration,
     log: SharedLog,
     catalog: Arc<SqlCatalog>,
 }
 
-/// How often it is looked whether another process has landed, and for how long.
+/// How often it is looked whether another process has landed, and for how long, beyond the time that it may wait anyway.
 const LOOK: Duration = Duration::from_millis(100);
 const ELSEWHERE_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -87,13 +90,21 @@ pub fn start(
         let _inside = background.enter();
         Jobs::new(options, metrics).start_with(assignment)
     };
-    Ok((Land { here: Some(sender), log, catalog }, LandTask { handle, _background: background, requests }))
+    let (is_shared, patience) = (config.shares_slots(), patience(config));
+    Ok((
+        Land { here: Some(sender), is_shared, patience, log, catalog },
+        LandTask { handle, _background: background, requests },
+    ))
+}
+
+fn patience(config: &Config) -> Duration {
+    config.land.max_age.0 + ELSEWHERE_PATIENCE
 }
 
 impl Land {
     /// For a process that lands nothing itself.
-    pub fn elsewhere(log: SharedLog, catalog: Arc<SqlCatalog>) -> Self {
-        Self { here: None, log, catalog }
+    pub fn elsewhere(config: &Config, log: SharedLog, catalog: Arc<SqlCatalog>) -> Self {
+        Self { here: None, is_shared: true, patience: patience(config), log, catalog }
     }
 
     /// Returns once everything is landed that is in the log now, by this process or, where other processes have the slot,
@@ -110,9 +121,13 @@ impl Land {
             let ended = || "the land workers have ended".to_owned();
             let (answer, answered) = oneshot::channel();
             here.send(answer).await.map_err(|_| ended())?;
-            answered.await.map_err(|_| ended())??;
+            match answered.await.map_err(|_| ended())? {
+                // A slot that has just gone to another process is landed by that one.
+                Err(why) if self.is_shared => tracing::info!(why, "waiting for whoever lands"),
+                other => other?,
+            }
         }
-        let landed = tokio::time::timeout(ELSEWHERE_PATIENCE, self.landed(&ends)).await;
+        let landed = tokio::time::timeout(self.patience, self.landed(&ends)).await;
         landed.unwrap_or_else(|_| Err("no transform process has landed the log's end in time".into()))
     }
 

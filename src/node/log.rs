@@ -44,7 +44,7 @@ pub async fn open(
 /// # Errors
 /// [`StartError`].
 pub fn assignment(config: &Config, log: &dyn EventLog) -> Result<Box<dyn Assignment>, StartError> {
-    if !config.private_parts().is_empty() {
+    if !config.shares_slots() {
         return Ok(Box::new(AllSlots::new(log.slots())));
     }
     let group = Group::join(&options(&config.kafka)?, &format!("{}{LANDERS}", config.kafka.topic_prefix));

@@ -49,17 +49,25 @@ pub struct Progress {
     brake: Brake,
 }
 
-/// Since when a slot has waited at the same offset.
+/// How long a slot has waited.
 #[derive(Clone, Copy)]
 struct Waiting {
+    /// At the same offset, as this process has seen it.
     at: Offset,
     since: Millis,
-    /// The log has been asked how long the record there has really waited.
-    asked: bool,
+    /// When the log was asked how long the oldest waiting record has really waited, and what it said.
+    asked: Option<Millis>,
+    proven: Duration,
 }
 
-/// How long a slot may wait before the log is asked since when it has: a process that is started again and again would
-/// think each time that the waiting has just begun.
+impl Waiting {
+    fn age(&self, now: Millis) -> Duration {
+        now.since(self.since).max(self.proven)
+    }
+}
+
+/// How often the log is asked since when a slot has waited. A process that is started again and again would think each
+/// time that the waiting has just begun; and where land goes on but does not keep up, no offset waits for long.
 const DOUBT: Duration = Duration::from_secs(60);
 
 impl Progress {
@@ -82,11 +90,10 @@ impl Progress {
         for progress in self.note(&found) {
             // What does not answer is asked again at the next look.
             let Ok(appended) = self.log.appended_at(progress.slot, progress.committed).await else { continue };
-            if let Some(known) = self.waiting.lock().get_mut(&progress.slot)
-                && known.at == progress.committed
-            {
-                known.since = appended.map_or(known.since, |appended| appended.min(known.since));
-                known.asked = true;
+            let now = self.clock.now();
+            if let Some(known) = self.waiting.lock().get_mut(&progress.slot) {
+                known.asked = Some(now);
+                known.proven = appended.map_or(Duration::ZERO, |appended| now.since(appended));
             }
         }
         self.brake.behind(self.age());
@@ -104,13 +111,15 @@ impl Progress {
         let mut waiting = self.waiting.lock();
         let mut doubtful = Vec::new();
         for progress in found {
-            let new = Waiting { at: progress.committed, since: now, asked: false };
-            let is_first = !waiting.contains_key(&progress.slot);
+            let new = Waiting { at: progress.committed, since: now, asked: None, proven: Duration::ZERO };
             let known = waiting.entry(progress.slot).or_insert(new);
-            if progress.waiting() == 0 || known.at != progress.committed {
-                *known = new;
+            if progress.waiting() == 0 {
+                known.proven = Duration::ZERO;
             }
-            if progress.waiting() > 0 && !known.asked && (is_first || now.since(known.since) > DOUBT) {
+            if progress.waiting() == 0 || known.at != progress.committed {
+                (known.at, known.since) = (progress.committed, now);
+            }
+            if progress.waiting() > 0 && known.asked.is_none_or(|asked| now.since(asked) > DOUBT) {
                 doubtful.push(*progress);
             }
         }
@@ -120,6 +129,6 @@ impl Progress {
     /// How long the slot that waits longest has waited, as far as was looked.
     pub fn age(&self) -> Duration {
         let now = self.clock.now();
-        self.waiting.lock().values().map(|waiting| now.since(waiting.since)).max().unwrap_or_default()
+        self.waiting.lock().values().map(|waiting| waiting.age(now)).max().unwrap_or_default()
     }
 }

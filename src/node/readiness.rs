@@ -1,5 +1,6 @@
 //! Whether the process can do its work, and why not.
 use super::{
+    Roles,
     progress::Progress,
     stores::{Events, Stores},
 };
@@ -25,6 +26,7 @@ pub struct Ready {
     keyring: Keyring,
     files: Files,
     owner: String,
+    roles: Roles,
     progress: Progress,
     patience: Duration,
     listeners: [ListenerMetrics; 2],
@@ -37,6 +39,7 @@ impl Ready {
     pub fn new(
         stores: &Stores,
         events: &Events,
+        roles: Roles,
         progress: Progress,
         max_age: Duration,
         listeners: [ListenerMetrics; 2],
@@ -48,6 +51,7 @@ impl Ready {
             keyring: stores.keyring.clone(),
             files: events.files.clone(),
             owner: owner_of(events.log.epoch()),
+            roles,
             progress,
             patience,
             listeners,
@@ -63,13 +67,17 @@ impl Ready {
         if let Err(error) = self.keyring.ping().await {
             reasons.push(format!("key store: {error}"));
         }
-        match tokio::time::timeout(STORE_PATIENCE, self.files.claim(&self.owner)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => reasons.push(format!("store: {error}")),
-            Err(_) => reasons.push(format!("store: it did not answer within {} s", STORE_PATIENCE.as_secs())),
+        // Ingest needs no files, and only who lands can do something about the lag: a process that others wait for must not
+        // be taken out of their way for it.
+        if self.roles.transform || self.roles.query_api {
+            match tokio::time::timeout(STORE_PATIENCE, self.files.claim(&self.owner)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => reasons.push(format!("store: {error}")),
+                Err(_) => reasons.push(format!("store: it did not answer within {} s", STORE_PATIENCE.as_secs())),
+            }
         }
         match self.progress.look().await {
-            Ok(_) if self.progress.age() > self.patience => {
+            Ok(_) if self.roles.transform && self.progress.age() > self.patience => {
                 reasons.push(format!("lag: nothing was landed for {} s", self.progress.age().as_secs()));
             }
             Ok(_) => {}

@@ -75,7 +75,7 @@ impl Node {
                 let (land, task) = land::start(config, &directory, &stores, &events, committed, &mut metrics)?;
                 (land, Some(task))
             }
-            false => (Land::elsewhere(events.log.clone(), stores.catalog.clone()), None),
+            false => (Land::elsewhere(config, events.log.clone(), stores.catalog.clone()), None),
         };
         let progress = Progress::new(events.log.clone(), stores.catalog.clone(), stores.clock.clone());
         let appender = Appender::new(progress.brake().on(events.log.clone()), stores.keyring.clone());
@@ -93,6 +93,7 @@ impl Node {
         let ready = Ready::new(
             &stores,
             &events,
+            roles,
             progress.clone(),
             config.land.max_age.0,
             listeners.metrics.clone(),

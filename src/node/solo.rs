@@ -48,8 +48,8 @@ impl Solo {
         let (stop, stopped) = watch::channel(false);
         let (end, ended) = watch::channel(false);
         // Where other processes land, one that comes for a moment would only move slots back and forth.
-        let (land, landing) = if config.private_parts().is_empty() {
-            (Land::elsewhere(events.log.clone(), stores.catalog.clone()), None)
+        let (land, landing) = if config.shares_slots() {
+            (Land::elsewhere(config, events.log.clone(), stores.catalog.clone()), None)
         } else {
             let (land, task) =
                 land::start(config, &directory, &stores, &events, Arc::new(|_| {}), &mut Metrics::default())?;

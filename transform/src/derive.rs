@@ -100,7 +100,11 @@ async fn derive_round(
             }
             Err(error) => {
                 round.complete = false;
-                faults.take("derive", workspace, error)?;
+                if let Err(error) = faults.take("derive", workspace, error) {
+                    // What is written already must not be written again at each run.
+                    commit(shared, lease, slot, pending).await?;
+                    return Err(error);
+                }
             }
         }
         if pending.derived.len() >= TOGETHER {

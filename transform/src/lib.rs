@@ -240,7 +240,12 @@ pub(crate) struct Memory {
 #[derive(Default)]
 pub(crate) struct Faults {
     first: Option<TransformError>,
+    unavailable: u32,
 }
+
+/// Workspaces for which something did not answer, until a run ends: one bad object must not stop the others, and a store
+/// that is away must not be asked for thousands of them.
+const UNAVAILABLE: u32 = 8;
 
 impl Faults {
     /// Takes a workspace's error; gives it back when going on makes no sense.
@@ -258,6 +263,12 @@ impl Faults {
             }
             TransformError::Integrity(_) => {
                 tracing::error!(job, %workspace, %error, "a workspace fails");
+                self.first.get_or_insert(error);
+                Ok(())
+            }
+            TransformError::Unavailable(_) if self.unavailable < UNAVAILABLE => {
+                tracing::warn!(job, %workspace, %error, "left for the next run");
+                self.unavailable += 1;
                 self.first.get_or_insert(error);
                 Ok(())
             }

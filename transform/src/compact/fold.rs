@@ -78,8 +78,8 @@ pub(super) async fn fold(
             }
         }
     }
-    shared.memory.searched.lock().insert(workspace, next);
     if finals.is_empty() {
+        shared.memory.searched.lock().insert(workspace, next);
         return Ok(());
     }
     let found: HashSet<EventId> = finals.keys().copied().collect();
@@ -103,7 +103,10 @@ pub(super) async fn fold(
     }
     done.folded += open.iter().filter(|r| r.event.amends.as_ref().is_some_and(|a| found.contains(&a.message))).count();
     // All at once: a message and its amendments must not be seen apart.
-    replace(shared, lease, slot, remove, add, ("fold/after-write", "fold/after-commit"), done).await
+    replace(shared, lease, slot, remove, add, ("fold/after-write", "fold/after-commit"), done).await?;
+    // Not before: what could not be folded has to be found again by the next run.
+    shared.memory.searched.lock().insert(workspace, next);
+    Ok(())
 }
 
 /// True when a file holds one of the messages.

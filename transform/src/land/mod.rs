@@ -29,6 +29,8 @@ pub(crate) struct Worker {
     pub shared: Arc<Shared>,
     pub slot: Slot,
     pub flushes: mpsc::Receiver<Flush>,
+    /// Something was landed since the last failure.
+    pub is_well: bool,
 }
 
 /// Why a worker ended.
@@ -53,6 +55,9 @@ impl Worker {
                 Err(error) => {
                     tracing::warn!(slot = self.slot.0, %error, "land begins again");
                     self.shared.metrics.failures.get_or_create(&Job { job: "land" }).inc();
+                    if std::mem::take(&mut self.is_well) {
+                        pause = RETRY.0;
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(RETRY.1);
                 }
@@ -96,6 +101,7 @@ impl Worker {
                 let _ = flush.send(answer);
             }
             landed?;
+            self.is_well = true;
             if last {
                 return Ok(());
             }

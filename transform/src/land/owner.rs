@@ -128,7 +128,7 @@ impl Owner {
     fn begin(&mut self, slot: Slot) {
         let (sender, flushes) = mpsc::channel(16);
         self.workers.0.lock().insert(slot, sender);
-        let worker = Worker { shared: self.shared.clone(), slot, flushes };
+        let worker = Worker { shared: self.shared.clone(), slot, flushes, is_well: false };
         let handle = self.running.tasks.spawn(async move {
             match worker.run().await {
                 Ended::Stopped => Ok(()),

@@ -92,15 +92,17 @@ impl Files {
         }
         let decryption = encryption::decrypt(file, &self.inner.keyring).await?;
         let path = DataFilePath::of(file).object();
-        // The parquet crate looks at the magic at the end only. Both ends of an ordinary file are one request.
+        // The parquet crate looks at the magic at the end only, and takes one of a plain file too. Both ends of an ordinary file are one request.
         let tail = file.bytes.saturating_sub(FOOTER_HINT as u64)..file.bytes;
         let ends = self.inner.store.get_ranges(&path, &[0..4.min(file.bytes), tail.clone()]).await;
         let ends = ends.map_err(|e| FileError::from_store(file.id, &e))?;
         let [magic, end] = ends.as_slice() else {
             return Err(FileError::Unavailable("the store answers with other ranges than it was asked for".into()));
         };
-        if magic.as_ref() != b"PARE" {
-            return Err(FileError::Integrity { file: file.id, why: "it does not begin as an encrypted file".into() });
+        // Both: a footer in clear would be read as one, whatever key is at hand.
+        if magic.as_ref() != b"PARE" || !end.ends_with(b"PARE") {
+            let why = "it does not begin and end as an encrypted file".into();
+            return Err(FileError::Integrity { file: file.id, why });
         }
         let mut reader = ParquetMetaDataReader::new()
             .with_prefetch_hint(Some(FOOTER_HINT))

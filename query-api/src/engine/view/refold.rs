@@ -1,6 +1,10 @@
 //! Lifecycles that an event came late for: folded again over the conversation's retained events.
 use super::View;
-use crate::engine::{fault::Fault, weight};
+use crate::engine::{
+    fault::Fault,
+    retention::{DayAtCut, at_cut},
+    weight,
+};
 use futures::TryStreamExt;
 use schemas::{
     columns::{EventRow, read_events},
@@ -49,8 +53,14 @@ impl View {
         states: &HashMap<ConversationId, ConversationState>,
         steps: &mut Steps,
     ) -> Result<(), Fault> {
-        let days: BTreeSet<PartitionDay> =
-            ids.iter().filter_map(|id| states.get(id)).flat_map(|s| s.days.iter().map(|d| d.day)).collect();
+        // Days wholly before the cut count for nothing, and their keys may be gone while their rows are not yet.
+        let (_, cut) = self.now_and_cut();
+        let days: BTreeSet<PartitionDay> = ids
+            .iter()
+            .filter_map(|id| states.get(id))
+            .flat_map(|s| s.days.iter().map(|d| d.day))
+            .filter(|day| at_cut(*day, cut) != DayAtCut::Gone)
+            .collect();
         let (pinned, mut offsets, authors) = {
             let state = self.state.read();
             let of =
