@@ -30,7 +30,10 @@ fn is_shown(metadata: &Metadata<'_>) -> bool {
 pub fn start(settings: &Logging) {
     // The level has been checked with the configuration.
     let filter = settings.level.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written, as where stderr is a file on a full disk, is no reason to end: the library would say
+    // so on stderr again, and panic.
+    let builder = tracing_subscriber::fmt().log_internal_errors(false);
+    let builder = builder.with_env_filter(filter).with_writer(std::io::stderr);
     let started = match settings.format {
         LogFormat::Json => builder.json().flatten_event(true).finish().with(filter_fn(is_shown)).try_init(),
         LogFormat::Text => {

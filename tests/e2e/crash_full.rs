@@ -50,6 +50,7 @@ fn a_full_log_answers_503_and_recovers_without_loss() {
 #[ignore = "needs a small file system of its own in CHATMAI_SMALL_FS"]
 fn a_really_full_disk_answers_503_and_recovers_without_loss() {
     let small = std::env::var("CHATMAI_SMALL_FS").expect("CHATMAI_SMALL_FS");
+    // The file that the node's words go to as well.
     let root = tempfile::tempdir_in(&small).unwrap();
     let mut world = World::at(root, "data", &[("land.max_age", "200ms"), ("jobs.derive_interval", "500ms")]);
     world.node.start();

@@ -9,7 +9,7 @@ mod session;
 
 pub use address::{Address, AddressError, Postgres, TlsClient};
 pub use damage::is_damage;
-pub use session::{Access, connect_options, set_up};
+pub use session::{Access, connect_options, is_reusable, set_up};
 
 /// The path or user info as part of a URL: a path may hold any character, a URL not.
 pub fn percent_encoded(bytes: &[u8]) -> String {

@@ -1,6 +1,6 @@
 //! What a connection must be, and what it is told.
 use crate::Address;
-use sqlx::{AnyConnection, Executor, Row, any::AnyConnectOptions};
+use sqlx::{AnyConnection, Connection, Executor, Row, any::AnyConnectOptions};
 
 /// What a session is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +63,17 @@ pub async fn set_up(connection: &mut AnyConnection, access: Access) -> Result<()
     };
     connection.execute(statements).await?;
     Ok(())
+}
+
+/// For a pool of SQLite connections: whether one that comes back may be given out again. Where the disk is full, SQLite
+/// takes a transaction back by itself; the library still counts it as begun, and would refuse every further one.
+///
+/// # Errors
+/// What the connection says; it is given up then as well.
+pub async fn is_reusable(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    // What was dropped without a commit is rolled back first.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 impl Address {

@@ -47,6 +47,9 @@ impl Store {
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)
             .after_connect(move |connection, _| Box::pin(set_up(connection, dialect)))
+            .after_release(move |connection, _| {
+                Box::pin(async move { Ok(dialect != Dialect::Sqlite || database::is_reusable(connection).await?) })
+            })
             .connect_with(options)
             .await?;
         let store = Self { pool, dialect };

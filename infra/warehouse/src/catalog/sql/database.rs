@@ -89,6 +89,9 @@ fn pool(dialect: Dialect, access: Access) -> AnyPoolOptions {
         .idle_timeout(None)
         .test_before_acquire(dialect.may_be_lost())
         .after_connect(move |connection, _| Box::pin(set_up(connection, dialect, access)))
+        .after_release(move |connection, _| {
+            Box::pin(async move { Ok(dialect != Dialect::Sqlite || database::is_reusable(connection).await?) })
+        })
 }
 
 async fn set_up(connection: &mut AnyConnection, dialect: Dialect, access: Access) -> Result<(), sqlx::Error> {
