@@ -42,9 +42,14 @@ pub(super) async fn add(
         }
         (None, None) => None,
     };
+    // Before there is a connection that nobody could give its secret.
+    let secret = match secret {
+        Some((kind, secret)) => Some((desk.vault()?, kind, secret)),
+        None => None,
+    };
     let connection = desk.registry.add_connection(workspace, platform, name, Some(external_id)).await?;
-    if let Some((kind, secret)) = secret {
-        let put = desk.vault.put(connection.id, workspace, platform.as_str(), kind, secret.expose()).await;
+    if let Some((vault, kind, secret)) = secret {
+        let put = vault.put(connection.id, workspace, platform.as_str(), kind, secret.expose()).await;
         if let Err(error) = put {
             // Without its secret it could accept nothing, and would only hold the account.
             desk.registry.disable_connection(connection.id).await?;
@@ -90,10 +95,11 @@ pub(super) async fn list(desk: &Desk, of: Option<&str>) -> Result<Outcome, Comma
 }
 
 pub(super) async fn disable(desk: &Desk, connection: ConnectionId) -> Result<Outcome, CommandError> {
+    let vault = desk.vault()?;
     desk.registry.disable_connection(connection).await?;
     desk.registry.refresh().await?;
     // Revoked and not destroyed: whoever tells the platform needs it once more. A second time there is nothing left.
-    match desk.vault.revoke(connection).await {
+    match vault.revoke(connection).await {
         Ok(()) | Err(::keys::KeyError::Unknown(_)) => {}
         Err(error) => return Err(error.into()),
     }
@@ -111,6 +117,6 @@ pub(super) async fn rotate_secret(
     let kind = own_secret(found.platform).ok_or_else(|| {
         CommandError::usage("this connection has no secret of its own; that of its platform's app is a file setting")
     })?;
-    desk.vault.rotate(connection, kind, secret.expose(), true).await?;
+    desk.vault()?.rotate(connection, kind, secret.expose(), true).await?;
     Ok(json!({ "connection": connection }).into())
 }

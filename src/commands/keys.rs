@@ -42,12 +42,14 @@ pub(super) async fn revoke(desk: &Desk, id: ApiKeyId) -> Result<Outcome, Command
 
 pub(super) async fn rotate(desk: &Desk, of: Option<&str>) -> Result<Outcome, CommandError> {
     let Some(of) = of else {
-        let (data, token) = (desk.keyring.rotate_root().await?, desk.vault.rotate_root().await?);
+        let vault = desk.vault()?;
+        let (data, token) = (desk.keyring.rotate_root().await?, vault.rotate_root().await?);
         return Ok(json!({ "root_data": data, "root_token": token }).into());
     };
+    let vault = desk.vault()?;
     let workspace = workspace(desk, of).await?;
     let version = desk.keyring.rotate_workspace(workspace).await?;
-    let token_version = match desk.vault.rotate_workspace(workspace).await {
+    let token_version = match vault.rotate_workspace(workspace).await {
         Ok(version) => Some(version),
         // A workspace without a secret has no token key yet.
         Err(KeyError::Unknown(_)) => None,

@@ -13,13 +13,14 @@ impl Config {
         !self.kafka.brokers.is_empty() && self.catalog.url.is_some()
     }
 
-    /// The settings without which other processes do not reach what this one writes.
-    pub fn private_parts(&self) -> Vec<&'static str> {
+    /// The settings without which other processes do not reach what this one writes, of which the vault's counts for
+    /// those that open it.
+    pub fn private_parts(&self, with_vault: bool) -> Vec<&'static str> {
         let needed = [
             ("kafka.brokers", self.kafka.brokers.is_empty()),
             ("catalog.url", self.catalog.url.is_none()),
             ("keys.url", self.keys.url.is_none()),
-            ("vault.url", self.vault.url.is_none()),
+            ("vault.url", with_vault && self.vault.url.is_none()),
             ("kms.directory", self.kms.directory.is_none()),
             ("store.url", self.store.url.is_none()),
         ];

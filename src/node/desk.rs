@@ -27,14 +27,13 @@ pub struct Desk {
     pub registry: Registry,
     /// The keys.
     pub keyring: Keyring,
-    /// The secrets.
-    pub vault: Vault,
     /// The time.
     pub clock: SharedClock,
     /// How long new workspaces keep events.
     pub retention_days: u16,
     /// True when Facebook's app secret is configured.
     pub has_facebook_app: bool,
+    vault: Option<Vault>,
     pipeline: Option<Pipeline>,
 }
 
@@ -50,6 +49,19 @@ impl Desk {
             has_facebook_app: !config.platforms.facebook.app_secret_file.0.is_empty(),
             pipeline,
         }
+    }
+
+    /// The secrets.
+    ///
+    /// # Errors
+    /// In a process that has nothing to do with them.
+    pub fn vault(&self) -> Result<&Vault, CommandError> {
+        self.vault.as_ref().ok_or_else(|| {
+            CommandError::failed(
+                "this process does not open the vault; give the command the data directory of an `ingest` process, or one \
+                 of its own",
+            )
+        })
     }
 
     /// Log and files.

@@ -48,15 +48,19 @@ pub fn assignment(config: &Config, log: &dyn EventLog) -> Result<Box<dyn Assignm
         return Ok(Box::new(AllSlots::new(log.slots())));
     }
     let group = Group::join(&options(&config.kafka)?, &format!("{}{LANDERS}", config.kafka.topic_prefix));
-    Ok(Box::new(group.map_err(StartError::part)?))
+    Ok(Box::new(group.map_err(refused)?))
+}
+
+/// What a configuration cannot be with, and what is only away.
+fn refused(error: KafkaError) -> StartError {
+    match error {
+        KafkaError::Refused(_) => StartError::Config(ConfigError::new(error.to_string())),
+        KafkaError::Unavailable(_) => StartError::part(error),
+    }
 }
 
 async fn on_kafka(config: &Config) -> Result<SharedLog, StartError> {
-    let opened = KafkaLog::open(options(&config.kafka)?).await.map_err(|error| match error {
-        KafkaError::Refused(_) => StartError::Config(ConfigError::new(error.to_string())),
-        KafkaError::Unavailable(_) => StartError::part(error),
-    });
-    let log: SharedLog = opened?;
+    let log: SharedLog = KafkaLog::open(options(&config.kafka)?).await.map_err(refused)?;
     if log.slots() != config.log.slots {
         return Err(StartError::Config(ConfigError::new(format!(
             "log.slots is {}, but the topic {}{EVENTS} has {} partitions; they must be the same, and a topic's number must \

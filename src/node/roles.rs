@@ -42,7 +42,7 @@ impl Roles {
         if self == Self::ALL {
             return Ok(());
         }
-        match config.private_parts().as_slice() {
+        match config.private_parts(self.ingest).as_slice() {
             [] => Ok(()),
             missing => Err(StartError::Roles { role: self.name(), missing: missing.join(", ") }),
         }

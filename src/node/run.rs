@@ -58,7 +58,7 @@ impl Node {
         roles.check(config)?;
         Endpoints::withdraw(directory.path())?;
         let mut metrics = Metrics::default();
-        let stores = Stores::open(config, &directory).await?;
+        let stores = Stores::open(config, &directory, roles.ingest).await?;
         let events = stores.open_events(config, &directory).await?;
         let listeners = Listeners::bind(config, &directory, &stores, roles, &mut metrics).await?;
         let (engine, reading) = match roles.query_api {

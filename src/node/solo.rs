@@ -39,7 +39,7 @@ impl Solo {
     /// # Errors
     /// [`StartError`].
     pub async fn open(config: &Config, directory: DataDir, with_pipeline: bool) -> Result<Self, StartError> {
-        let stores = Stores::open(config, &directory).await?;
+        let stores = Stores::open(config, &directory, true).await?;
         if !with_pipeline {
             return Ok(Self { desk: Desk::new(config, &stores, None), running: None, _directory: directory });
         }

@@ -17,17 +17,18 @@ use std::sync::Arc;
 /// The webhooks.
 ///
 /// # Errors
-/// [`StartError::Config`] when a secret file cannot be read.
+/// [`StartError::Config`] when a secret file cannot be read; [`StartError::Part`] when the vault is not open.
 pub fn webhooks(
     config: &Config,
     stores: &Stores,
     appender: Appender,
     metrics: &mut Metrics,
 ) -> Result<Ingest, StartError> {
+    let vault = stores.vault.clone().ok_or_else(|| StartError::Part("webhooks need the vault".into()))?;
     Ok(Ingest::build(IngestOptions {
         appender,
         registry: stores.registry.clone(),
-        vault: stores.vault.clone(),
+        vault,
         keyring: stores.keyring.clone(),
         clock: stores.clock.clone(),
         entropy: stores.entropy.clone(),

@@ -26,7 +26,8 @@ pub struct Stores {
     pub clock: SharedClock,
     pub entropy: SharedEntropy,
     pub keyring: Keyring,
-    pub vault: Vault,
+    /// Only in a process that takes webhooks, and in one of a command: no other may open a token.
+    pub vault: Option<Vault>,
     pub catalog: Arc<SqlCatalog>,
     pub registry: Registry,
 }
@@ -40,11 +41,11 @@ pub struct Events {
 }
 
 impl Stores {
-    /// Opens, and makes what is missing.
+    /// Opens, and makes what is missing; the vault and its root key only where they are wanted.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn open(config: &Config, directory: &DataDir) -> Result<Self, StartError> {
+    pub async fn open(config: &Config, directory: &DataDir, with_vault: bool) -> Result<Self, StartError> {
         let clock: SharedClock = Arc::new(SystemClock);
         let entropy: SharedEntropy = Arc::new(SystemEntropy);
         parts::check(config, directory.path())?;
@@ -52,7 +53,11 @@ impl Stores {
             Some(shared) => shared.clone(),
             None => directory.directory("keys")?,
         };
-        let kms = FileKms::open(&root_keys, entropy.clone()).map_err(StartError::part)?;
+        let kms = match with_vault {
+            true => FileKms::open(&root_keys, entropy.clone()),
+            false => FileKms::open_without_tokens(&root_keys, entropy.clone()),
+        };
+        let kms = kms.map_err(StartError::part)?;
         let keyring = Keyring::open(KeyringOptions {
             database: config.keys.server().address(directory.file("keys.db"))?,
             kms: kms.clone(),
@@ -60,13 +65,14 @@ impl Stores {
             entropy: entropy.clone(),
         });
         let keyring = keyring.await.map_err(StartError::part_of("key store"))?;
-        let vault = Vault::open(VaultOptions {
-            database: config.vault.server().address(directory.file("vault.db"))?,
-            kms,
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-        });
-        let vault = vault.await.map_err(StartError::part_of("vault"))?;
+        let vault = match with_vault {
+            true => {
+                let database = config.vault.server().address(directory.file("vault.db"))?;
+                let options = VaultOptions { database, kms, clock: clock.clone(), entropy: entropy.clone() };
+                Some(Vault::open(options).await.map_err(StartError::part_of("vault"))?)
+            }
+            false => None,
+        };
         let database = config.catalog.server().address(directory.file("catalog.db"))?;
         let catalog = SqlCatalogOptions { database, clock: clock.clone() };
         let catalog = SqlCatalog::open(catalog).await.map_err(StartError::part)?;

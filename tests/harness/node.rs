@@ -9,13 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The binary.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_chatmai");
+/// The binary: the one that was built with the tests, or that of `CHATMAI_BIN`, such as a release build for long runs.
+pub fn binary() -> PathBuf {
+    std::env::var_os("CHATMAI_BIN").map_or_else(|| env!("CARGO_BIN_EXE_chatmai").into(), PathBuf::from)
+}
 
 /// A command of the binary on a data directory. `dir` is the working directory too, so that no `chatmai.toml` of
 /// another place is read.
 pub fn command(dir: &Path, settings: &[(String, String)]) -> Command {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     command.current_dir(dir.parent().unwrap()).env("CHATMAI__DATA_DIR", dir).stdin(Stdio::null());
     for (name, value) in settings {
         command.env(variable(name), value);

@@ -24,6 +24,8 @@ const ROOTS: [RootKey; 2] = [RootKey::Data, RootKey::Token];
 pub struct FileKms {
     dir: PathBuf,
     entropy: SharedEntropy,
+    /// The root keys that it opens; the files of the other it leaves alone.
+    opened: &'static [RootKey],
     roots: RwLock<BTreeMap<u32, (RootKey, Cipher)>>,
 }
 
@@ -33,13 +35,25 @@ impl FileKms {
     /// # Errors
     /// [`KeyError::Unavailable`] when the directory cannot be used, or a key file is readable by group or others.
     pub fn open(dir: &Path, entropy: SharedEntropy) -> Result<Arc<Self>, KeyError> {
+        Self::open_roots(dir, entropy, &ROOTS)
+    }
+
+    /// The same for a process that has nothing to do with tokens: the token root's files are neither read nor made.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_without_tokens(dir: &Path, entropy: SharedEntropy) -> Result<Arc<Self>, KeyError> {
+        Self::open_roots(dir, entropy, &[RootKey::Data])
+    }
+
+    fn open_roots(dir: &Path, entropy: SharedEntropy, opened: &'static [RootKey]) -> Result<Arc<Self>, KeyError> {
         key_file::make_directory(dir)?;
-        let kms = Self { dir: dir.to_path_buf(), entropy, roots: RwLock::default() };
+        let kms = Self { dir: dir.to_path_buf(), entropy, opened, roots: RwLock::default() };
         let lock = key_file::lock(dir)?;
         kms.load()?;
-        for root in ROOTS {
-            if kms.newest(root).is_none() {
-                kms.make(root)?;
+        for root in opened {
+            if kms.newest(*root).is_none() {
+                kms.make(*root)?;
             }
         }
         drop(lock);
@@ -52,7 +66,7 @@ impl FileKms {
             let entry = entry?;
             let name = entry.file_name();
             let Some((root, number)) = name.to_str().and_then(parse_name) else { continue };
-            if self.roots.read().contains_key(&number) {
+            if !self.opened.contains(&root) || self.roots.read().contains_key(&number) {
                 continue;
             }
             let key = key_file::read(&entry.path())?;
@@ -61,9 +75,16 @@ impl FileKms {
         Ok(())
     }
 
-    /// Makes the next version of a root. The caller holds the directory's lock and has loaded.
+    /// Makes the next version of a root that is opened. The caller holds the directory's lock and has loaded.
     fn make(&self, root: RootKey) -> Result<u32, KeyError> {
-        let number = self.roots.read().last_key_value().map_or(1, |(n, _)| n + 1);
+        if !self.opened.contains(&root) {
+            return Err(KeyError::Unknown(root.name().into()));
+        }
+        let mut number = 1;
+        for entry in std::fs::read_dir(&self.dir)? {
+            let name = entry?.file_name();
+            number = name.to_str().and_then(parse_name).map_or(number, |(_, n)| number.max(n + 1));
+        }
         let key = Secret32::random(&*self.entropy)?;
         key_file::write(&self.dir.join(file_name(root, number)), &key, &*self.entropy)?;
         self.roots.write().insert(number, (root, Cipher::new(&key)));

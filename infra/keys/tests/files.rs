@@ -60,6 +60,27 @@ async fn root_keys_are_made_once_kept_and_rotated() {
     assert_eq!(kms.provider(), "file");
 }
 
+#[tokio::test]
+async fn who_has_nothing_to_do_with_tokens_neither_makes_nor_reads_their_root_key() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let key = Secret32::random(&SystemEntropy).expect("a key");
+    let alone = FileKms::open_without_tokens(dir.path(), entropy()).expect("a KMS");
+    assert!(!dir.path().join("root-token.r1").exists() && !dir.path().join("root-token.r2").exists());
+    assert!(matches!(alone.wrap(RootKey::Token, &key, b"").await, Err(KeyError::Unknown(_))));
+    assert!(matches!(alone.rotate(RootKey::Token).await, Err(KeyError::Unknown(_))));
+    let all = FileKms::open(dir.path(), entropy()).expect("a KMS");
+    let token = all.wrap(RootKey::Token, &key, b"").await.expect("wrapped");
+    let error = alone.unwrap(&token.root_key_id, &token.text, b"").await.err();
+    assert!(matches!(error, Some(KeyError::Unknown(_))), "{error:?}");
+    // Its own go on, under numbers that no token root has.
+    let newer = alone.rotate(RootKey::Data).await.expect("rotated");
+    let data = alone.wrap(RootKey::Data, &key, b"").await.expect("wrapped");
+    assert_eq!(data.root_key_id, newer);
+    assert_ne!(newer, token.root_key_id);
+    assert_eq!(all.unwrap(&newer, &data.text, b"").await.expect("opened").expose(), key.expose());
+    assert_eq!(all.unwrap(&token.root_key_id, &token.text, b"").await.expect("opened").expose(), key.expose());
+}
+
 #[test]
 fn a_key_file_that_others_can_read_is_refused() {
     let dir = tempfile::TempDir::new().expect("a directory");

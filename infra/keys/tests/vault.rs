@@ -13,6 +13,7 @@ on_each_database!(
     a_token_moved_to_another_place_does_not_open,
     tokens_that_end_soon_are_listed_without_their_secrets,
     no_copy_of_a_destroyed_token_hides_among_many_others,
+    a_destroyed_token_is_gone_while_others_hold_a_snapshot,
 );
 
 const OTHER: ConnectionId = ConnectionId([0xd; 16]);
@@ -183,4 +184,19 @@ async fn no_copy_of_a_destroyed_token_hides_among_many_others(home: Home) {
     let windows: std::collections::HashSet<&[u8]> = bytes.windows(12).collect();
     let left = gone.iter().filter(|body| body.chunks_exact(12).any(|part| windows.contains(part))).count();
     assert_eq!(left, 0, "parts of destroyed tokens are left in the file");
+}
+
+/// As autovacuum does, or somebody who looks at other tables for hours.
+async fn a_destroyed_token_is_gone_while_others_hold_a_snapshot(home: Home) {
+    let vault = home.vault().await;
+    vault.put(CONNECTION, A, "line", "access", b"goes").await.expect("stored");
+    let all = home.bodies("vault").await;
+    let watching = home.snapshot("vault").await;
+    vault.destroy(CONNECTION).await.expect("destroyed");
+    let live = home.bodies("vault").await;
+    let gone: Vec<_> = all.iter().filter(|body| !live.contains(body)).collect();
+    assert_eq!(gone.len(), 1, "the token");
+    let bytes = home.bytes().await;
+    assert!(gone.iter().all(|body| !common::contains(&bytes, body)), "a destroyed token is left in the file");
+    drop(watching);
 }

@@ -27,7 +27,7 @@ impl Release {
     }
 }
 
-/// Tells what changes. Dropping it gives everything back.
+/// Tells what changes. Dropping it gives everything back as well, at some time.
 #[async_trait]
 pub trait Assignment: Send {
     /// The next change. If the future is dropped, no change is lost.
@@ -35,6 +35,9 @@ pub trait Assignment: Send {
     /// # Errors
     /// [`LogError`] when there will be no more changes.
     async fn next(&mut self) -> Result<Change, LogError>;
+
+    /// Gives everything back and completes when the others know, so that they need not find out by waiting.
+    async fn leave(self: Box<Self>) {}
 }
 
 /// All slots, for ever: for a log that one process has for itself.

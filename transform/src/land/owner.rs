@@ -101,6 +101,7 @@ impl Owner {
         while let Some(ended) = self.running.tasks.join_next_with_id().await {
             self.running.ended(ended)?;
         }
+        self.assignment.leave().await;
         Ok(())
     }
 

@@ -111,6 +111,15 @@ impl Home {
         rows
     }
 
+    /// Somebody who has looked into another table of a server's database and may look again. In SQLite that would be a
+    /// reader of all tables, for which every destruction waits, so there is none.
+    pub async fn snapshot(&self, name: &str) -> Option<AnyConnection> {
+        let mut connection = self.fresh(name)?.superuser().await;
+        server::run(&mut connection, "BEGIN ISOLATION LEVEL REPEATABLE READ".to_owned()).await;
+        server::run(&mut connection, "SELECT count(*) FROM meta".to_owned()).await;
+        Some(connection)
+    }
+
     /// The sealed bodies of a database that are in use, without frame and padding.
     pub async fn bodies(&self, name: &str) -> Vec<Vec<u8>> {
         let content = |row: &AnyRow| {

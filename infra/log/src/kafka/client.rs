@@ -62,6 +62,9 @@ impl ConsumerContext for Context {}
 
 /// What every client has: TLS with both sides verified.
 fn common(options: &Options) -> ClientConfig {
+    // Before librdkafka does, as the first one decides: OpenSSL shall not clean up at the process's exit, while threads
+    // of librdkafka may still close connections. Both would free the same things.
+    openssl_sys::init();
     let mut config = ClientConfig::new();
     let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
     config

@@ -23,7 +23,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 use tokio::sync::mpsc;
@@ -31,11 +31,14 @@ use tokio::sync::mpsc;
 /// How long the group waits for a release. Less than the interval in which librdkafka wants to be polled.
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
+/// How long leaving may take; brokers that do not answer find out by the session's timeout.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// See the module's documentation.
 pub struct Group {
     changes: mpsc::UnboundedReceiver<Change>,
     stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Group {
@@ -53,11 +56,11 @@ impl Group {
             grouping(options, name).create_with_context(context).map_err(refused)?;
         consumer.subscribe(&[options.topic.as_str()]).map_err(refused)?;
         let stopped = stop.clone();
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("kafka-group".into())
             .spawn(move || serve(&consumer, &stopped))
             .map_err(|error| KafkaError::Unavailable(error.to_string()))?;
-        Ok(Self { changes, stop })
+        Ok(Self { changes, stop, thread: Some(thread) })
     }
 }
 
@@ -74,6 +77,16 @@ fn serve(consumer: &BaseConsumer<GroupContext>, stop: &AtomicBool) {
 impl Assignment for Group {
     async fn next(&mut self) -> Result<Change, LogError> {
         self.changes.recv().await.ok_or_else(|| LogError::Unavailable("the group's thread has ended".into()))
+    }
+
+    async fn leave(mut self: Box<Self>) {
+        self.stop.store(true, Ordering::SeqCst);
+        let Some(thread) = self.thread.take() else { return };
+        // The thread drops the consumer, and that is what leaves.
+        let left = tokio::task::spawn_blocking(move || thread.join());
+        if tokio::time::timeout(LEAVE, left).await.is_err() {
+            tracing::warn!("the group was not left in time; its slots go to others when the session has run out");
+        }
     }
 }
 

@@ -82,6 +82,12 @@ impl Broker {
         self.client().create().unwrap()
     }
 
+    /// How many members a group has.
+    pub fn members(&self, group: &str) -> usize {
+        let groups = self.admin().inner().fetch_group_list(Some(group), Duration::from_secs(30)).unwrap();
+        groups.groups().iter().filter(|found| found.name() == group).map(|found| found.members().len()).sum()
+    }
+
     /// Makes a topic as records need it, but for `changes`.
     pub async fn topic_with(&self, name: &str, slots: u32, changes: &[(&str, &str)]) {
         let mut topic = NewTopic::new(name, slots as i32, TopicReplication::Fixed(1));
