@@ -71,6 +71,9 @@ pub struct Demo {
     /// Seed of the traffic: the same seed sends the same conversations
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Play on the Kafka of the configuration instead of the embedded log; its topics have to be new
+    #[arg(long)]
+    pub kafka: bool,
     /// Stay up afterwards, and print URL, CA and an API key
     #[arg(long)]
     pub keep: bool,

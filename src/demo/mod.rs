@@ -50,7 +50,7 @@ pub async fn run(
     let began = Instant::now();
     let cast = Cast::new(options.seed, usize::try_from(options.workspaces).unwrap_or(usize::MAX));
     let directory = DemoDir::new(has_directory.then_some(config.data_dir.as_path()))?;
-    let config = directory.config(config, &cast)?;
+    let config = directory.config(config, &cast, options.kafka)?;
     let mut signal = std::pin::pin!(asked());
     let mut node = Node::start(&config, DataDir::lock(directory.path())?, Roles::ALL).await?;
     let played = tokio::select! {

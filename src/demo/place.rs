@@ -47,18 +47,26 @@ impl DemoDir {
         &self.path
     }
 
-    /// The configuration of the demo: its directory, any free ports, and the cast's Facebook app.
+    /// The configuration of the demo: its directory, any free ports, the cast's Facebook app, and nothing else that is
+    /// configured outside of it, but for the log where that is asked for.
     ///
     /// # Errors
     /// When a secret file cannot be written.
-    pub fn config(&self, base: Config, cast: &Cast) -> Result<Config, CommandError> {
+    pub fn config(&self, base: Config, cast: &Cast, on_kafka: bool) -> Result<Config, CommandError> {
         let mut config = base;
         config.data_dir = self.path.clone();
         for address in [&mut config.listen.ingest, &mut config.listen.api, &mut config.listen.operations] {
             *address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         }
         config.tls = crate::config::Tls::default();
-        // Databases that are configured are somebody's: the demo's go with its directory.
+        if !on_kafka {
+            config.kafka = crate::config::Kafka::default();
+        } else if config.kafka.brokers.is_empty() {
+            return Err(CommandError::usage("--kafka needs kafka.brokers in the configuration"));
+        }
+        // What is configured is somebody's: the demo's own goes with its directory.
+        config.store = crate::config::Store::default();
+        config.kms = crate::config::Kms::default();
         config.catalog = crate::config::Catalog::default();
         config.keys = crate::config::Keys::default();
         config.vault = crate::config::Vault::default();

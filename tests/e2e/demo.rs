@@ -44,6 +44,32 @@ fn the_demo_plays_everything_and_finds_it_again() {
     assert!(object["median_first_response_s"].is_f64());
 }
 
+/// Somebody's brokers, bucket, databases and root keys may stand in the configuration of the place where it is tried.
+#[test]
+fn the_demo_touches_nothing_that_is_configured() {
+    let root = tempfile::tempdir().unwrap();
+    let root_keys = root.path().join("root-keys");
+    let somebodys = [
+        ("kafka.brokers", "[\"127.0.0.1:1\"]"),
+        ("kafka.ca_certificate", "/nowhere/ca.pem"),
+        ("kafka.certificate", "/nowhere/own.pem"),
+        ("kafka.key", "/nowhere/own-key.pem"),
+        ("store.url", "s3://somebodys/folder"),
+        ("kms.directory", root_keys.to_str().unwrap()),
+        ("catalog.url", "postgres://c@127.0.0.1:1/c"),
+        ("keys.url", "postgres://k@127.0.0.1:1/k"),
+        ("vault.url", "postgres://v@127.0.0.1:1/v"),
+    ];
+    let somebodys = somebodys.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let dir = root.path().join("data");
+    let outcome = cli::run(&dir, &somebodys, &["demo", "--json", "--events", "20"]);
+    check(&outcome, 20);
+    assert!(!root_keys.exists());
+    let without = cli::run(&dir, &[], &["demo", "--events", "20", "--kafka"]);
+    assert_eq!(without.code, Some(2), "{without:?}");
+    assert!(without.stderr.contains("kafka.brokers"), "{without:?}");
+}
+
 #[test]
 fn odd_arguments_are_played_or_refused_with_a_reason() {
     let root = tempfile::tempdir().unwrap();
