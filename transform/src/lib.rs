@@ -42,11 +42,19 @@ pub struct LandSettings {
     pub max_bytes: usize,
     /// Files that are written at once.
     pub writers: usize,
+    /// Rows of one commit after which they are derived at once: until then every reader folds them itself.
+    pub derive_at: u64,
 }
 
 impl Default for LandSettings {
     fn default() -> Self {
-        Self { max_age: Duration::from_secs(300), max_rows: 200_000, max_bytes: 128 << 20, writers: 2 }
+        Self {
+            max_age: Duration::from_secs(300),
+            max_rows: 200_000,
+            max_bytes: 128 << 20,
+            writers: 2,
+            derive_at: 50_000,
+        }
     }
 }
 

@@ -19,9 +19,6 @@ use warehouse::catalog::{CatalogError, Generation, LandCommit, Snapshot};
 /// Asks a worker to land all that is in the log now, and answers when it has.
 pub(crate) type Flush = oneshot::Sender<Result<Offset, String>>;
 
-/// Rows of a commit after which they are derived at once: until then every reader folds them itself.
-const MUCH: u64 = 50_000;
-
 /// How long a worker waits before it tries again, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -203,7 +200,7 @@ async fn land_batch(
     shared.faults.at("land/after-commit");
     known.add(&files);
     claimed.into_iter().for_each(|workspace| known.claim(workspace));
-    if rows >= MUCH {
+    if rows >= shared.land.derive_at {
         shared.memory.much_landed.notify_one();
     }
     shared.metrics.commits.inc();

@@ -60,10 +60,15 @@ impl House {
 
     pub async fn on(directory: tempfile::TempDir, place: Place, now: Millis) -> Self {
         let clock = ManualClock::at(now);
+        let options = Options::new(directory.path().join("log"), 2, clock.clone(), Arc::new(SystemEntropy));
+        let log = EmbeddedLog::open(options).expect("a log");
+        Self::with_log(directory, place, clock, log).await
+    }
+
+    /// On a log that is there.
+    pub async fn with_log(directory: tempfile::TempDir, place: Place, clock: Arc<ManualClock>, log: SharedLog) -> Self {
         let entropy = Arc::new(SystemEntropy);
         let path = |name: &str| directory.path().join(name);
-        let log: SharedLog =
-            EmbeddedLog::open(Options::new(path("log"), 2, clock.clone(), entropy.clone())).expect("a log");
         let kms = FileKms::open(&path("keys"), entropy.clone()).expect("a kms");
         let keyring = Keyring::open(KeyringOptions {
             database: path("keys.db").into(),
@@ -109,6 +114,13 @@ impl House {
     }
 
     pub fn jobs(&self) -> Jobs {
+        // Nothing lands and no job runs but by hand.
+        let day = Duration::from_secs(86_400);
+        self.jobs_with(LandSettings { max_age: day, max_rows: 1 << 40, ..LandSettings::default() })
+    }
+
+    /// With limits of one commit.
+    pub fn jobs_with(&self, land: LandSettings) -> Jobs {
         let options = TransformOptions {
             log: self.log.clone(),
             keyring: self.keyring.clone(),
@@ -118,8 +130,7 @@ impl House {
             registry: self.registry.clone(),
             clock: self.clock.clone(),
             holder: "test".into(),
-            // Nothing lands and no job runs but by hand.
-            land: LandSettings { max_age: Duration::from_secs(86_400), max_rows: 1 << 40, ..LandSettings::default() },
+            land,
             jobs: JobSettings {
                 derive_interval: Duration::from_secs(86_400),
                 compact_interval: Duration::from_secs(86_400),
