@@ -48,6 +48,14 @@ impl Server {
         Client { server: self.clone(), sender: None }
     }
 
+    /// A client of it that is connected.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub async fn connected(&self) -> Result<Client, ClientError> {
+        Ok(Client { server: self.clone(), sender: Some(self.connect().await?) })
+    }
+
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;

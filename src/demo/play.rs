@@ -20,6 +20,8 @@ use tokio::{sync::mpsc, task::JoinSet};
 const CONNECTIONS: usize = 8;
 /// Connections at once at a given rate: enough that a slow answer does not hold up the posts that are due.
 const CONNECTIONS_AT_RATE: usize = 64;
+/// Waves of traffic that are made before they are due.
+const WAVES_AHEAD: usize = 4;
 /// How often a post is sent again that was not acknowledged, as platforms do.
 const ATTEMPTS: u32 = 50;
 
@@ -63,7 +65,9 @@ pub async fn play(
     let posts = Arc::new(tokio::sync::Mutex::new(posts));
     let mut workers = JoinSet::new();
     for _ in 0..rate.map_or(CONNECTIONS, |_| CONNECTIONS_AT_RATE) {
-        let (player, posts, mut client) = (player.clone(), posts.clone(), ingest.client());
+        // Platforms keep their connections: dozens of handshakes at once are no part of an answer.
+        let mut client = ingest.connected().await.map_err(|error| error.to_string())?;
+        let (player, posts) = (player.clone(), posts.clone());
         workers.spawn(async move {
             loop {
                 let post = posts.lock().await.recv().await;
@@ -74,11 +78,21 @@ pub async fn play(
     }
     // The workers let go of it when one of them fails.
     drop(posts);
-    workers.spawn(async move {
+    // Made ahead, so that making and signing a wave keeps no post that is due from going out.
+    let (made, mut waves) = mpsc::channel(WAVES_AHEAD);
+    tokio::task::spawn_blocking(move || {
         let mut traffic = traffic;
+        while let Some(wave) = traffic.next_wave() {
+            if made.blocking_send(wave).is_err() {
+                return;
+            }
+        }
+    });
+    workers.spawn(async move {
+        let mut next = waves.recv().await;
         let started = Instant::now();
         let mut sent = 0;
-        while let Some(wave) = traffic.next_wave() {
+        while let Some(wave) = next {
             for post in wave {
                 let due = rate.map(|rate| started + Duration::from_secs_f64(f64::from(sent) / f64::from(rate.max(1))));
                 if let Some(due) = due {
@@ -89,6 +103,7 @@ pub async fn play(
                     return Ok(());
                 }
             }
+            next = waves.recv().await;
         }
         Ok(())
     });

@@ -95,7 +95,10 @@ impl Files {
         // The parquet crate looks at the magic at the end only, and takes one of a plain file too. Both ends of an ordinary file are one request.
         let tail = file.bytes.saturating_sub(FOOTER_HINT as u64)..file.bytes;
         let ends = self.inner.store.get_ranges(&path, &[0..4.min(file.bytes), tail.clone()]).await;
-        let ends = ends.map_err(|e| FileError::from_store(file.id, &e))?;
+        let ends = match ends {
+            Ok(ends) => ends,
+            Err(error) => return Err(self.why_unread(file, &path, &error).await),
+        };
         let [magic, end] = ends.as_slice() else {
             return Err(FileError::Unavailable("the store answers with other ranges than it was asked for".into()));
         };
@@ -122,6 +125,23 @@ impl Files {
             .map_err(|e| FileError::from_parquet(file.id, &e))?;
         self.inner.footers.insert(file.id, footer.clone()).await;
         Ok(footer)
+    }
+
+    /// What it means that a file's ends cannot be read: stores do not say that a range lies behind an object's end in a
+    /// word of their own, and an object that is too short is damage, which asking again does not mend.
+    async fn why_unread(
+        &self,
+        file: &DataFile,
+        path: &object_store::path::Path,
+        error: &object_store::Error,
+    ) -> FileError {
+        match self.inner.store.head(path).await {
+            Ok(meta) if meta.size != file.bytes => FileError::Integrity {
+                file: file.id,
+                why: format!("it has {} bytes and not the catalog's {}", meta.size, file.bytes),
+            },
+            _ => FileError::from_store(file.id, error),
+        }
     }
 
     /// A file with its footer open.

@@ -45,7 +45,7 @@ pub async fn damage_is_found(bench: Bench) {
         bench.overwrite(&path(&first), damaged).await;
         assert!(matches!(bench.files.verify(&first).await, Err(FileError::Integrity { file, .. }) if file == first.id));
         let read = bench.cold().read(&first, None).await;
-        assert!(read.is_err());
+        assert!(matches!(read, Err(FileError::Integrity { file, .. }) if file == first.id), "{:?}", read.err());
     }
     bench.overwrite(&path(&first), whole).await;
     bench.files.verify(&first).await.unwrap();
