@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Rows of a row group: bounds the memory of a reader, far below the limit of 32,767 groups a file.
 const ROW_GROUP_ROWS: usize = 131_072;
-/// Rows of a page: what one conversation's look-up decrypts at least, of each column.
+/// Least rows of a page, but for a file that has fewer: what one conversation's look-up decrypts at least, of each column.
 const PAGE_ROWS: usize = 1024;
 
 /// Bytes of text from which on a column is worth a zstd context. To make one asks the processor what it can, which is
@@ -30,12 +30,13 @@ pub(super) fn properties(
     encryption: Arc<FileEncryptionProperties>,
 ) -> WriterProperties {
     let column = |name: &str| ColumnPath::from(name);
+    let page_rows = page_rows(batches.iter().map(RecordBatch::num_rows).sum());
     let mut properties = WriterProperties::builder()
         .with_file_encryption_properties(encryption)
         .set_compression(Compression::UNCOMPRESSED)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_write_batch_size(PAGE_ROWS)
+        .set_data_page_row_count_limit(page_rows)
+        .set_write_batch_size(page_rows)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_bloom_filter_enabled(false);
     let shape = Shape::of(table);
@@ -68,6 +69,11 @@ pub(super) fn properties(
         }
     }
     properties.build()
+}
+
+/// Pages of like size: a small last one would cost as much as the others, a header and two seals in each column.
+fn page_rows(rows: usize) -> usize {
+    rows.div_ceil((rows / PAGE_ROWS).max(1)).max(1)
 }
 
 /// What the columns of a table are like; those that are not named hold few words or numbers.
@@ -163,6 +169,13 @@ mod tests {
         let (properties, path) = (properties(Table::Events, batches, encryption), ColumnPath::from(column));
         assert!(properties.bloom_filter_properties(&path).is_none(), "they would be in clear");
         (properties.compression(&path), properties.dictionary_enabled(&path))
+    }
+
+    #[test]
+    fn pages_are_of_like_size() {
+        for (rows, of_page) in [(0, 1), (1, 1), (1024, 1024), (1142, 1142), (2047, 2047), (2048, 1024), (10_000, 1112)] {
+            assert_eq!(page_rows(rows), of_page, "{rows}");
+        }
     }
 
     #[test]
