@@ -1,8 +1,8 @@
 //! What is not connected to, and not read.
 use crate::{suite::records, support::Broker};
 use event_log::{
-    LogError,
-    kafka::{KafkaError, KafkaLog, Options},
+    EventLog, LogError,
+    kafka::{KafkaError, KafkaLog, Options, Sasl},
 };
 use rdkafka::{admin::AdminOptions, producer::FutureRecord};
 use schemas::log::{Offset, Slot};
@@ -39,6 +39,31 @@ async fn a_broker_under_a_name_that_its_certificate_does_not_have_is_refused() {
     options.brokers = vec![broker.setting("WRONG_NAME").to_owned()];
     let why = unreachable(options).await;
     assert!(why.contains("certificate"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_opens_in_place_of_a_certificate_and_a_wrong_one_does_not() {
+    let Some(broker) = Broker::given() else { return };
+    let topic = broker.topic(1).await;
+    let password = std::fs::read_to_string(broker.setting("SASL_PASSWORD_FILE")).unwrap();
+    for mechanism in ["PLAIN", "SCRAM-SHA-512"] {
+        let with = |password: &str| {
+            let mut options = broker.options(&topic);
+            options.brokers = vec![broker.setting("SASL").to_owned()];
+            options.credentials = None;
+            let (user, password) = ("chatmai".to_owned(), password.trim().to_owned());
+            options.sasl = Some(Sasl { mechanism: mechanism.to_owned(), user, password });
+            options
+        };
+        let log = KafkaLog::open(with(&password)).await.unwrap();
+        let appended = log.append(A, records(0..3)).await.unwrap();
+        let batch = log.read(A, appended.first, 1 << 20).await.unwrap();
+        assert_eq!(batch.records.len(), 3, "{mechanism}");
+        log.close().await;
+        let why = unreachable(with("not it")).await;
+        assert!(why.to_lowercase().contains("auth"), "{mechanism}: {why}");
+        assert!(!why.contains("not it"), "{mechanism}: {why}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
