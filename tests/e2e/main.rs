@@ -12,6 +12,7 @@ mod harness;
 
 mod amendments;
 mod canary;
+mod cluster;
 mod comparison;
 mod crash;
 mod crash_expiry;
