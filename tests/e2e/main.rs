@@ -36,6 +36,7 @@ mod lists;
 mod postgres;
 mod process;
 mod roles;
+mod roles_outage;
 mod roles_stale;
 mod signatures;
 mod store_s3;
