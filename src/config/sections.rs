@@ -262,7 +262,7 @@ section! {
 section! {
     /// For crash tests, and by the environment only.
     Testing in "testing" {
-        /// Place in the code at which the process kills itself.
+        /// Place in the code at which the process kills itself; stops itself with `stop:` in front.
         fault: Option<String> = None, e.g. "\"land/before-commit\"";
     }
 }

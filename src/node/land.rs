@@ -84,7 +84,7 @@ pub fn start(
     };
     let (log, catalog) = (events.log.clone(), stores.catalog.clone());
     let (sender, requests) = mpsc::channel(64);
-    let assignment = assignment(config, &*events.log)?;
+    let assignment = fault::late(config.testing.fault.as_deref(), assignment(config, &*events.log)?);
     let background = Background::start().map_err(StartError::part)?;
     let handle = {
         let _inside = background.enter();

@@ -1,36 +1,7 @@
 //! Nothing that came from a person is on the disk in clear: canaries are planted wherever people write, and every byte
 //! of the data directory and of the log output is searched for them.
-use crate::harness::{catalog::files, compare::settle, facebook, line, now, rfc3339, world::World};
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use crate::harness::{bytes::Search, compare::settle, facebook, line, now, rfc3339, world::World};
 use serde_json::json;
-use std::collections::BTreeSet;
-
-/// A canary as it is, in hex, in UTF-16 and in base64 at each of the three alignments.
-fn disguises(canary: &str) -> Vec<Vec<u8>> {
-    let utf16 = |big: bool| -> Vec<u8> {
-        canary.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
-    };
-    let hex: String = canary.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let mut all = vec![
-        canary.as_bytes().to_vec(),
-        hex.clone().into_bytes(),
-        hex.to_uppercase().into_bytes(),
-        utf16(true),
-        utf16(false),
-    ];
-    for skip in 0..3 {
-        // The characters that depend on the bytes around are cut off.
-        let encoded = STANDARD_NO_PAD.encode(&canary.as_bytes()[skip..]);
-        all.push(encoded.as_bytes()[..encoded.len() - 2].to_vec());
-    }
-    all
-}
-
-fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    let Some(first) = needle.first() else { return false };
-    let starts = hay.iter().enumerate().filter(|(_, byte)| *byte == first).map(|(at, _)| at);
-    starts.into_iter().any(|at| hay[at..].starts_with(needle))
-}
 
 #[test]
 fn no_canary_is_in_any_file_or_in_the_log_output() {
@@ -124,23 +95,9 @@ fn no_canary_is_in_any_file_or_in_the_log_output() {
 }
 
 fn search(world: &World) {
-    let needles: Vec<Vec<u8>> = ["QzVr81Xw", "Canary"].iter().flat_map(|part| disguises(part)).collect();
-    let mut found = BTreeSet::new();
-    let mut searched = 0;
-    let mut look = |name: String, bytes: &[u8]| {
-        searched += bytes.len();
-        if let Some(needle) = needles.iter().find(|needle| needle.len() >= 6 && contains(bytes, needle)) {
-            found.insert(format!("{name}: {:?}", String::from_utf8_lossy(needle)));
-        }
-    };
-    for file in files(&world.dir()) {
-        // A file may go while the node runs.
-        if let Ok(bytes) = std::fs::read(&file) {
-            look(file.display().to_string(), &bytes);
-        }
-        look(format!("the name of {}", file.display()), file.as_os_str().as_encoded_bytes());
-    }
-    look("the log output".into(), world.node.log().as_bytes());
-    assert!(searched > 100_000, "only {searched} bytes were searched");
-    assert!(found.is_empty(), "{found:#?}");
+    let mut search = Search::new(&["QzVr81Xw", "Canary"]);
+    search.look_into(&world.dir());
+    search.look("the log output", world.node.log().as_bytes());
+    assert!(search.searched > 100_000, "only {} bytes were searched", search.searched);
+    assert!(search.found.is_empty(), "{:#?}", search.found);
 }

@@ -3,7 +3,7 @@
 use crate::{
     crash_load::{FAST, Load},
     harness::{
-        compare::{compare, settle},
+        compare::{compare, report, settle},
         metrics,
         random::Random,
         world::World,
@@ -60,18 +60,7 @@ fn kill_9_at_random_instants_loses_nothing_and_doubles_nothing() {
         load.again();
     }
     let ledger = load.ledger.lock().unwrap();
-    println!(
-        "crash: {done} kills, {} posts ({} acknowledged), {} events acknowledged, {} distinct, lost {}, doubled {}, \
-         wrong {}, seed {seed}",
-        ledger.posts,
-        ledger.acknowledged_posts,
-        ledger.acknowledged_elements,
-        ledger.distinct(),
-        difference.lost.len(),
-        difference.doubled.len(),
-        difference.wrong.len(),
-    );
-    difference.check(&format!("after {done} kills, seed {seed}"));
+    report(&format!("crash: {done} kills"), seed, &ledger, &difference);
     assert!(ledger.acknowledged_posts > done, "hardly anything was acknowledged");
     let samples = metrics::samples(world.endpoints());
     assert_eq!(metrics::sum(&samples, "chatmai_scrub_missing"), 0.0, "live files are missing from the store");

@@ -16,7 +16,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex, RwLock,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -34,6 +34,10 @@ pub struct Load {
     pub ledger: Mutex<Ledger>,
     /// Where the node listens; none while it is down.
     pub endpoints: RwLock<Option<Endpoints>>,
+    /// True while there is no log that could take anything.
+    pub log_is_away: AtomicBool,
+    /// Posts that were sent and acknowledged all the same while it was away.
+    pub acknowledged_without_log: AtomicU64,
     stop: AtomicBool,
     /// Numbers the elements: all have another time, spread over four days.
     number: AtomicI64,
@@ -65,6 +69,8 @@ impl Load {
             shops: (0..shops).map(shop).collect(),
             ledger: Mutex::default(),
             endpoints: RwLock::new(Some(world.endpoints().clone())),
+            log_is_away: AtomicBool::new(false),
+            acknowledged_without_log: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             number: AtomicI64::new(0),
             base: now() - 4 * 3_600_000,
@@ -125,6 +131,8 @@ impl Load {
     fn send(&self, post: &Post) -> bool {
         let Some(endpoints) = self.endpoints.read().unwrap().clone() else { return false };
         self.ledger.lock().unwrap().sending(&post.elements);
+        let is_away = || u64::from(self.log_is_away.load(Ordering::SeqCst));
+        let was_away = is_away();
         let client: &Client = &endpoints.client;
         let status = match post.account {
             Some(shop) => self.shops[shop].account.post(&endpoints, client, &post.body),
@@ -132,6 +140,7 @@ impl Load {
         };
         match status {
             Ok(200) => {
+                self.acknowledged_without_log.fetch_add(was_away & is_away(), Ordering::SeqCst);
                 self.ledger.lock().unwrap().acknowledged(&post.elements);
                 true
             }

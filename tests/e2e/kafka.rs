@@ -3,13 +3,7 @@
 use crate::{
     crash::setting,
     crash_load::{FAST, Load},
-    harness::{
-        catalog::files,
-        compare::{compare, settle},
-        kafka::Kafka,
-        random::Random,
-        world::World,
-    },
+    harness::{catalog::files, compare::conclude, kafka::Kafka, random::Random, world::World},
 };
 use std::{path::Path, time::Duration};
 
@@ -72,21 +66,9 @@ fn on_kafka_kill_9_of_node_and_broker_loses_nothing_and_doubles_nothing() {
         load.end();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
-    settle(&mut world);
     let ledger = load.ledger.lock().unwrap();
-    let difference = compare(&world, &load.workspaces(), &ledger);
-    println!(
-        "kafka: {kills} kills of the node, {broker_kills} of the broker, {} posts ({} acknowledged), {} events \
-         acknowledged, {} distinct, lost {}, doubled {}, wrong {}, seed {seed}",
-        ledger.posts,
-        ledger.acknowledged_posts,
-        ledger.acknowledged_elements,
-        ledger.distinct(),
-        difference.lost.len(),
-        difference.doubled.len(),
-        difference.wrong.len(),
-    );
-    difference.check(&format!("after {kills} kills on Kafka, seed {seed}"));
+    let what = format!("kafka: {kills} kills of the node, {broker_kills} of the broker");
+    conclude(&what, seed, &mut world, &load.workspaces(), &ledger);
     assert!(ledger.acknowledged_posts > kills, "hardly anything was acknowledged");
     let written: u64 =
         files(&kafka.log_directory()).iter().map(|file| std::fs::metadata(file).map_or(0, |m| m.len())).sum();

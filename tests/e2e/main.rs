@@ -12,6 +12,7 @@ mod harness;
 
 mod amendments;
 mod canary;
+mod cluster;
 mod comparison;
 mod crash;
 mod crash_expiry;
@@ -35,6 +36,8 @@ mod lists;
 mod postgres;
 mod process;
 mod roles;
+mod roles_outage;
+mod roles_stale;
 mod signatures;
 mod store_s3;
 mod stream;

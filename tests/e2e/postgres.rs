@@ -2,13 +2,7 @@
 //! servers that are refused. Each test has a server of its own.
 use crate::{
     crash_load::{FAST, Load},
-    harness::{
-        compare::{compare, settle},
-        postgres::Server,
-        random::Random,
-        wait_until,
-        world::World,
-    },
+    harness::{compare::conclude, postgres::Server, random::Random, wait_until, world::World},
 };
 use std::time::Duration;
 
@@ -77,20 +71,8 @@ fn restarts_of_the_server_and_kills_of_the_node_lose_nothing_and_double_nothing(
         load.end();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
-    settle(&mut world);
     let ledger = load.ledger.lock().unwrap();
-    let difference = compare(&world, &load.workspaces(), &ledger);
-    println!(
-        "postgres: {rounds} rounds, {} posts ({} acknowledged), {} events acknowledged, lost {}, doubled {}, wrong {}, \
-         seed {seed}",
-        ledger.posts,
-        ledger.acknowledged_posts,
-        ledger.acknowledged_elements,
-        difference.lost.len(),
-        difference.doubled.len(),
-        difference.wrong.len()
-    );
-    difference.check(&format!("on PostgreSQL, seed {seed}"));
+    conclude(&format!("postgres: {rounds} rounds"), seed, &mut world, &load.workspaces(), &ledger);
     // What lies in the data directory is log, files and root keys.
     for name in ["catalog.db", "keys.db", "vault.db"] {
         assert!(!world.dir().join(name).exists(), "{name}");

@@ -3,12 +3,7 @@
 use crate::{
     crash_load::{FAST, Load},
     harness::{
-        client::Client,
-        compare::{compare, settle},
-        line, metrics, now,
-        random::Random,
-        s3::S3,
-        wait_for, wait_until,
+        client::Client, compare::conclude, line, metrics, now, random::Random, s3::S3, wait_for, wait_until,
         world::World,
     },
 };
@@ -71,20 +66,8 @@ fn s3_stops_during_commits_and_nothing_is_lost_or_doubled() {
         load.end();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
-    settle(&mut world);
     let ledger = load.ledger.lock().unwrap();
-    let difference = compare(&world, &load.workspaces(), &ledger);
-    println!(
-        "s3: {} posts ({} acknowledged), {} distinct events, lost {}, doubled {}, wrong {}, {} objects",
-        ledger.posts,
-        ledger.acknowledged_posts,
-        ledger.distinct(),
-        difference.lost.len(),
-        difference.doubled.len(),
-        difference.wrong.len(),
-        s3.objects("files").len(),
-    );
-    difference.check(&format!("after the store was away, seed {seed}"));
+    conclude("s3: 6 rounds", seed, &mut world, &load.workspaces(), &ledger);
     assert!(s3.objects("files").len() > 3, "nothing lies in the bucket");
     assert!(!world.dir().join("store").exists(), "data files lie on the local disk");
     let samples = metrics::samples(world.endpoints());

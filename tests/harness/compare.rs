@@ -2,15 +2,13 @@
 use super::{
     api::Api,
     ledger::{Entry, Fact, Key, Ledger, Unsent},
-    metrics::{self, Totals},
+    metrics::Totals,
     millis,
+    remains::remains,
     world::{Workspace, World},
 };
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, HashSet},
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, HashSet};
 
 /// What is wrong. All lists have to be empty.
 #[derive(Debug, Default)]
@@ -155,40 +153,6 @@ fn check_text(event: &Value, message: &Value, ledger: &Ledger, difference: &mut 
     }
 }
 
-/// Texts that were amended and can still be read. In the message itself that is wrong at once (see `check_text`); what
-/// older amendments carried goes with the next fold: a whole run of `compact` that began after this is waited for.
-fn remains(world: &World, api: &Api, mut events: Vec<Value>, forbidden: &HashSet<String>) -> Vec<String> {
-    let runs = || metrics::labelled(world.endpoints(), "chatmai_job_runs", "compact");
-    let (began, run, mut is_last) = (Instant::now(), runs(), false);
-    loop {
-        let mut found = Vec::new();
-        events.iter().for_each(|event| {
-            texts(event, &mut |text| {
-                if forbidden.contains(text) {
-                    found.push(format!("an amended text is still there: {text} in {event}"));
-                }
-            })
-        });
-        if found.is_empty() || is_last {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(300));
-        // Asked before the reading: a third start means that the second run has ended.
-        is_last = runs() >= run + 3.0 || began.elapsed() > Duration::from_secs(180);
-        events = api.events();
-    }
-}
-
-/// Every string in a value.
-fn texts(value: &Value, take: &mut impl FnMut(&str)) {
-    match value {
-        Value::String(text) => take(text),
-        Value::Array(values) => values.iter().for_each(|value| texts(value, take)),
-        Value::Object(map) => map.values().for_each(|value| texts(value, take)),
-        _ => {}
-    }
-}
-
 /// Dead letters are told apart by their number only: at least what was acknowledged, at most what was sent.
 fn check_dead_letters(world: &World, workspaces: &[Workspace], ledger: &Ledger, difference: &mut Difference) -> usize {
     let mut all = world.dead_letters("system").len();
@@ -228,4 +192,26 @@ fn check_totals(world: &World, stored: usize, dead: usize, ledger: &Ledger, diff
 /// Waits until everything is in files, which the totals show: a graceful stop lands what is in the log.
 pub fn settle(world: &mut World) {
     world.node.restart();
+}
+
+/// Prints what came of a crash test, in one line, and fails where something does not fit. `what` says what was done.
+pub fn report(what: &str, seed: u64, ledger: &Ledger, difference: &Difference) {
+    println!(
+        "{what}: {} posts ({} acknowledged), {} events acknowledged, {} distinct, lost {}, doubled {}, wrong {}, seed {seed}",
+        ledger.posts,
+        ledger.acknowledged_posts,
+        ledger.acknowledged_elements,
+        ledger.distinct(),
+        difference.lost.len(),
+        difference.doubled.len(),
+        difference.wrong.len(),
+    );
+    difference.check(&format!("{what}, seed {seed}"));
+}
+
+/// The end of a crash test: everything is landed, read back and compared.
+pub fn conclude(what: &str, seed: u64, world: &mut World, workspaces: &[Workspace], ledger: &Ledger) {
+    settle(world);
+    let difference = compare(world, workspaces, ledger);
+    report(what, seed, ledger, &difference);
 }

@@ -1,4 +1,5 @@
 //! A Kafka of a test's own, which it may hurt. `infra/local/kafka` starts it.
+use super::wait_until;
 use std::{
     collections::HashMap,
     io::Write,
@@ -17,6 +18,11 @@ pub struct Kafka {
 impl Kafka {
     /// Starts one with topics of so many partitions, where tests with a broker are wanted; else says that the test is skipped.
     pub fn start(slots: u32) -> Option<Self> {
+        Self::start_brokers(slots, 1)
+    }
+
+    /// Three brokers keep three copies of each record, and acknowledge at two.
+    pub fn start_brokers(slots: u32, brokers: u32) -> Option<Self> {
         if std::env::var_os("CHATMAI_TEST_KAFKA_BROKERS").is_none() {
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
             // Not by a macro, which the test harness would catch.
@@ -24,13 +30,13 @@ impl Kafka {
             return None;
         }
         let mut kafka = Self { directory: tempfile::tempdir().unwrap(), settings: HashMap::new() };
-        kafka.run(&["start"], &["--slots", &slots.to_string()]);
+        kafka.run("start", &["--slots", &slots.to_string(), "--brokers", &brokers.to_string()]);
         Some(kafka)
     }
 
     /// The settings of a node that uses it.
     pub fn node(&self) -> Vec<(&'static str, String)> {
-        let setting = |name: &str| self.settings[&format!("CHATMAI_TEST_KAFKA_{name}")].clone();
+        let setting = |name: &str| self.value(name).to_owned();
         vec![
             ("kafka.brokers", format!("[\"{}\"]", setting("BROKERS").replace(',', "\", \""))),
             ("kafka.ca_certificate", setting("CA")),
@@ -39,28 +45,64 @@ impl Kafka {
         ]
     }
 
-    /// What the broker has written.
+    /// A value that the script printed.
+    pub fn value(&self, name: &str) -> &str {
+        &self.settings[&format!("CHATMAI_TEST_KAFKA_{name}")]
+    }
+
+    /// What the only broker has written.
     pub fn log_directory(&self) -> PathBuf {
-        self.directory.path().join("broker-1/log")
+        self.broker_directory(1)
+    }
+
+    /// What a broker has written.
+    pub fn broker_directory(&self, broker: u32) -> PathBuf {
+        self.directory.path().join(format!("broker-{broker}/log"))
+    }
+
+    /// A line of a broker's configuration.
+    pub fn property(&self, broker: u32, name: &str) -> String {
+        let file = self.directory.path().join(format!("broker-{broker}/server.properties"));
+        let text = std::fs::read_to_string(file).unwrap();
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        values.next().unwrap_or_else(|| panic!("no {name}")).to_owned()
+    }
+
+    /// SIGKILL to one broker.
+    pub fn kill9(&self, broker: u32) {
+        let pid = std::fs::read_to_string(self.directory.path().join(format!("broker-{broker}/pid"))).unwrap();
+        let command_line = format!("/proc/{}/cmdline", pid.trim());
+        let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        // Until it is gone, connections may still find it. One that nobody has waited for has no command line either.
+        wait_until("the end of the broker", || std::fs::read(&command_line).map_or(true, |line| line.is_empty()));
+    }
+
+    /// Starts the brokers that do not run, on what is on their disks.
+    pub fn start_again(&mut self) {
+        self.run("start", &[]);
+    }
+
+    /// True when every copy of every partition is there and has everything.
+    pub fn is_in_sync(&mut self) -> bool {
+        self.run("behind", &[]).trim().is_empty()
     }
 
     /// SIGKILL, and a start on what is on the disk.
     pub fn kill9_and_start(&mut self) {
-        let pid = std::fs::read_to_string(self.directory.path().join("broker-1/pid")).unwrap();
-        let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-        self.run(&["stop"], &[]);
-        self.run(&["start"], &[]);
+        self.kill9(1);
+        self.start_again();
     }
 
-    fn run(&mut self, command: &[&str], options: &[&str]) {
+    fn run(&mut self, command: &str, options: &[&str]) -> String {
         let mut script = Command::new(SCRIPT);
-        script.args(command).arg(self.directory.path()).args(options).stderr(Stdio::inherit());
+        script.arg(command).arg(self.directory.path()).args(options).stderr(Stdio::inherit());
         let output = script.output().unwrap();
-        assert!(output.status.success(), "infra/local/kafka {command:?} failed");
+        assert!(output.status.success(), "infra/local/kafka {command} failed");
         let text = String::from_utf8(output.stdout).unwrap();
-        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        let pairs = text.lines().filter_map(|line| line.split_once('=')).filter(|_| command == "start");
         self.settings.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        text
     }
 }
 

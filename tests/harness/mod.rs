@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the real binary as a child process, clients that know only the contract, payloads
 //! as the platforms sign them, and the comparison of what was acknowledged with what can be read.
 pub mod api;
+pub mod bytes;
 pub mod catalog;
 pub mod cli;
 pub mod client;
@@ -14,9 +15,12 @@ pub mod node;
 pub mod postgres;
 pub mod random;
 pub mod raw;
+pub mod remains;
 pub mod s3;
+pub mod s3_proxy;
 pub mod sign;
 pub mod stream;
+pub mod tcp_proxy;
 pub mod world;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,14 +28,22 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// How long a test waits for what has to come. Generous, as the machine may be busy; it is never what makes a test pass.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// For what waits for the time limits of services: sessions, locks, copies between brokers.
+pub const LONG_PATIENCE: Duration = Duration::from_secs(240);
+
 /// Looks until there is something to see; fails with `what` when it does not come.
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_within(PATIENCE, what, look)
+}
+
+/// The same, with a patience of its own.
+pub fn wait_within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(began.elapsed() < PATIENCE, "waited {} s in vain for: {what}", PATIENCE.as_secs());
+        assert!(began.elapsed() < patience, "waited {} s in vain for: {what}", patience.as_secs());
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -160,14 +160,35 @@ impl Node {
 
     /// SIGTERM; it has to end with 0 within 10 seconds.
     pub fn term(&mut self) {
-        let child = self.child.as_ref().expect("it runs");
-        kill_process(Pid::from_child(child), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         let began = Instant::now();
         let status = wait_for("the end after SIGTERM", || self.exited());
         let took = began.elapsed();
         self.child = None;
         assert!(status.success(), "after SIGTERM it ended with {status}:\n{}", self.log_tail());
         assert!(took < Duration::from_secs(10), "the graceful stop took {took:?}");
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it runs");
+        kill_process(Pid::from_child(child), signal).unwrap();
+    }
+
+    /// SIGSTOP: it holds its connections and does nothing.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT: it goes on where it was, and does not know that time has passed.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// True while it is stopped.
+    pub fn is_frozen(&self) -> bool {
+        let pid = self.child.as_ref().expect("it runs").id();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
     }
 
     /// Waits until it ends by itself, as at a fault point.

@@ -1,7 +1,7 @@
 //! A PostgreSQL server of one test's own, which it may restart and spoil, by `infra/local/postgres`.
 use std::{
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 use tempfile::TempDir;
@@ -43,6 +43,24 @@ impl Server {
 
     pub fn start_again(&self) {
         script("start", self.dir.path(), "");
+    }
+
+    /// Where it keeps everything, its write-ahead log too.
+    pub fn data_directory(&self) -> PathBuf {
+        self.dir.path().join("data").canonicalize().unwrap()
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> String {
+        let port = std::fs::read_to_string(self.dir.path().join("port")).unwrap();
+        format!("127.0.0.1:{}", port.trim())
+    }
+
+    /// The settings, with another address in front of the server.
+    pub fn settings_at(&self, address: &str) -> Vec<(String, String)> {
+        let own = format!("@{}/", self.address());
+        let settings = self.settings.iter();
+        settings.map(|(name, value)| (name.clone(), value.replace(&own, &format!("@{address}/")))).collect()
     }
 
     /// Runs statements as superuser.

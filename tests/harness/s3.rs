@@ -44,7 +44,13 @@ impl S3 {
         self.values = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     }
 
-    fn value(&self, name: &str) -> &str {
+    /// Where its files are: its key, its CA, and everything in the bucket.
+    pub fn directory(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A value that the script printed.
+    pub fn value(&self, name: &str) -> &str {
         &self.values[&format!("CHATMAI_TEST_S3_{name}")]
     }
 

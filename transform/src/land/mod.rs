@@ -230,6 +230,7 @@ async fn commit_and_ask(shared: &Shared, commit: LandCommit) -> Result<Snapshot,
                     && now.next == to
                     && to > commit.from
                 {
+                    tracing::warn!(slot = slot.0, "the commit had happened, its answer was lost");
                     return Ok(now);
                 }
             }
