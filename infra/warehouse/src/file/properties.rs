@@ -173,7 +173,8 @@ mod tests {
 
     #[test]
     fn pages_are_of_like_size() {
-        for (rows, of_page) in [(0, 1), (1, 1), (1024, 1024), (1142, 1142), (2047, 2047), (2048, 1024), (10_000, 1112)] {
+        for (rows, of_page) in [(0, 1), (1, 1), (1024, 1024), (1142, 1142), (2047, 2047), (2048, 1024), (10_000, 1112)]
+        {
             assert_eq!(page_rows(rows), of_page, "{rows}");
         }
     }
