@@ -36,6 +36,7 @@ mod lists;
 mod postgres;
 mod process;
 mod roles;
+mod roles_brokers;
 mod roles_canary;
 mod roles_outage;
 mod roles_stale;
