@@ -23,6 +23,8 @@ pub enum Mode {
     Pass,
     /// Answers 503 itself; nothing reaches the service.
     Refuse,
+    /// The same for all that is no reading.
+    RefuseWrites,
     /// Answers late, and some of them in two pieces.
     Slow,
     /// The service carries out what it is asked; half of its good answers are lost with their connection.
@@ -136,7 +138,8 @@ fn serve(shared: &Shared, stream: TcpStream) -> io::Result<()> {
     loop {
         let request = message(&mut client, true)?;
         let mode = *shared.mode.lock().unwrap();
-        if mode == Mode::Refuse {
+        let is_read = request.starts_with(b"GET ") || request.starts_with(b"HEAD ");
+        if mode == Mode::Refuse || (mode == Mode::RefuseWrites && !is_read) {
             shared.hurt.fetch_add(1, Ordering::SeqCst);
             send(&mut client, b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")?;
             continue;
