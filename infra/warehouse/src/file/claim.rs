@@ -29,7 +29,8 @@ impl Files {
     /// Makes the store this warehouse's own, or checks that it is; one small request when it is. A local disk belongs
     /// to the data directory: there it is only looked whether it can be reached.
     ///
-    /// `owner` is a short text that no other warehouse has.
+    /// `owner` is a short text that no other warehouse has. A store puts an object whole or not at all, as S3, Google and
+    /// Azure promise: a claim that was cut off says of nobody that he may go on, and is refused as another's.
     ///
     /// # Errors
     /// [`ClaimError`].
