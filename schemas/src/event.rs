@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 pub const FUTURE_TOLERANCE: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// One fact from a platform or a member. Immutable: edits and unsends are events of their own.
+///
+/// Its texts are of type `T`: its own, or `&str` into the plaintext that it was read from ([`crate::wire::Payload`]).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Event {
+pub struct Event<T = String> {
     /// From the platform's own key, so that copies meet. The event that brings a message has the message's id.
     pub id: EventId,
     /// What happened.
@@ -27,9 +29,9 @@ pub struct Event {
     /// The conversation it belongs to, if any.
     pub conversation: Option<ConversationId>,
     /// The contact of that conversation.
-    pub contact: Option<Contact>,
+    pub contact: Option<Contact<T>>,
     /// Who did it.
-    pub author: Option<Author>,
+    pub author: Option<Author<T>>,
     /// When it happened according to the platform; the receive time where the claim lies in the future.
     pub event_at: Millis,
     /// What the platform claimed, where that was not believed; the receive time where it claimed none. Set, it says
@@ -40,78 +42,78 @@ pub struct Event {
     /// Order within one millisecond, as the source gives it; 0 otherwise.
     pub seq: i64,
     /// The message, for kind `message` only.
-    pub message: Option<Message>,
+    pub message: Option<Message<T>>,
     /// What it changes, for amendments only.
-    pub amends: Option<Amends>,
+    pub amends: Option<Amends<T>>,
     /// What else the platform said: a JSON object, `{}` when nothing.
-    pub details: String,
+    pub details: T,
 }
 
 /// A customer of the workspace.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Contact {
+pub struct Contact<T = String> {
     /// Its id on this connection.
     pub id: ContactId,
     /// The name that the event carried.
-    pub name: Option<String>,
+    pub name: Option<T>,
 }
 
 /// Who did it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Author {
+pub struct Author<T = String> {
     /// Which side, and whether a person.
     pub kind: AuthorKind,
     /// The member, for people of the business who are known.
-    pub member: Option<String>,
+    pub member: Option<T>,
     /// The contact, for customers; in a group the one who wrote.
     pub contact: Option<ContactId>,
     /// The name that the event carried.
-    pub name: Option<String>,
+    pub name: Option<T>,
 }
 
 /// The content of a message.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Message {
+pub struct Message<T = String> {
     /// The platform's own id of it.
-    pub platform_id: String,
+    pub platform_id: T,
     /// What it is.
     pub kind: MessageType,
     /// Its words, a postback's title.
-    pub text: Option<String>,
+    pub text: Option<T>,
     /// What hangs on it, in the platform's order.
-    pub attachments: Vec<Attachment>,
+    pub attachments: Vec<Attachment<T>>,
     /// The message it answers.
     pub reply_to: Option<EventId>,
 }
 
 /// Something that hangs on a message: by URL, or by a key under which the platform hands it out.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Attachment {
+pub struct Attachment<T = String> {
     /// What it is.
     #[serde(rename = "type")]
     pub kind: MessageType,
     /// Where it can be fetched.
-    pub url: Option<String>,
+    pub url: Option<T>,
     /// The platform's key of the media.
-    pub media: Option<String>,
+    pub media: Option<T>,
 }
 
 /// What an amendment changes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Amends {
+pub struct Amends<T = String> {
     /// The message that is changed.
     pub message: EventId,
     /// How.
-    pub change: Change,
+    pub change: Change<T>,
 }
 
 /// The change of a message.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Change {
+pub enum Change<T = String> {
     /// Another text. Of several edits the one with the greatest `(order, event time, event id)` holds.
     Edit {
         /// The new text.
-        text: Option<String>,
+        text: Option<T>,
         /// The platform's edit counter, else the edit's instant in milliseconds.
         order: i64,
     },
@@ -120,11 +122,11 @@ pub enum Change {
     /// Who wrote it, where the first copy did not say.
     Author {
         /// The member who wrote it.
-        member: String,
+        member: T,
     },
 }
 
-impl Event {
+impl<T> Event<T> {
     /// The UTC day whose files hold it.
     pub fn partition_day(&self) -> PartitionDay {
         PartitionDay::of(self.event_at, self.received_at)

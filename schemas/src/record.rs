@@ -3,6 +3,7 @@
 use crate::ids::{DekId, EventId, WorkspaceId};
 use bytes::{Buf, Bytes};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Format version of the headers (`u-v`).
 pub const RECORD_VERSION: u8 = 1;
@@ -37,8 +38,8 @@ pub struct SealedRecord {
     pub event: EventId,
     /// `u-sc`; kept as a number, as a newer writer's schema must survive an older reader.
     pub schema: u32,
-    /// `u-mk`: id of the workspace key that wraps the data key, `w/<ws>/v<n>`.
-    pub master_key: String,
+    /// `u-mk`: id of the workspace key that wraps the data key, `w/<ws>/v<n>`. Shared, as whole runs of records have one.
+    pub master_key: Arc<str>,
     /// `u-dk`.
     pub dek: DekId,
     /// `u-wd`: nonce 12 ‖ ciphertext 32 ‖ tag 16.
@@ -47,6 +48,20 @@ pub struct SealedRecord {
     pub commitment: [u8; 16],
     /// The sealed plaintext.
     pub value: Bytes,
+}
+
+/// The last id of a workspace key that was read, so that the records of a run share one text.
+#[derive(Debug, Default)]
+pub struct LastMasterKey(Option<Arc<str>>);
+
+impl LastMasterKey {
+    /// The id, shared with the record before if that has the same.
+    pub fn share(&mut self, id: &str) -> Arc<str> {
+        match &self.0 {
+            Some(last) if **last == *id => last.clone(),
+            _ => self.0.insert(id.into()).clone(),
+        }
+    }
 }
 
 /// The bytes of a record do not read: damaged, or of a newer format.
@@ -88,7 +103,7 @@ impl SealedRecord {
     ///
     /// # Errors
     /// [`UnreadableRecord`] when the bytes end early or are of another version.
-    pub fn decode(bytes: &mut Bytes) -> Result<Self, UnreadableRecord> {
+    pub fn decode(bytes: &mut Bytes, last: &mut LastMasterKey) -> Result<Self, UnreadableRecord> {
         fn array<const N: usize>(bytes: &mut Bytes) -> Result<[u8; N], UnreadableRecord> {
             let mut out = [0; N];
             bytes.try_copy_to_slice(&mut out).map_err(|_| UnreadableRecord)?;
@@ -104,7 +119,8 @@ impl SealedRecord {
         if key_len > MASTER_KEY_ID_MAX || bytes.len() < key_len {
             return Err(UnreadableRecord);
         }
-        let master_key = String::from_utf8(bytes.split_to(key_len).to_vec()).map_err(|_| UnreadableRecord)?;
+        let master_key = last.share(std::str::from_utf8(&bytes[..key_len]).map_err(|_| UnreadableRecord)?);
+        bytes.advance(key_len);
         let dek = DekId(array(bytes)?);
         let wrapped_dek = array(bytes)?;
         let commitment = array(bytes)?;
@@ -127,7 +143,7 @@ mod tests {
             workspace: WorkspaceId([1; 16]),
             event: EventId([2; 16]),
             schema: 7,
-            master_key,
+            master_key: master_key.into(),
             dek: DekId([3; 16]),
             wrapped_dek: [4; 60],
             commitment: [5; 16],
@@ -139,13 +155,21 @@ mod tests {
         #[test]
         fn records_round_trip_and_no_prefix_reads(value in proptest::collection::vec(any::<u8>(), 0..200), key in "[ -~]{0,64}") {
             let record = record(value, key);
-            let mut bytes = Vec::new();
+            let (mut bytes, mut last) = (Vec::new(), LastMasterKey::default());
             record.encode(&mut bytes).expect("it fits");
             prop_assert_eq!(bytes.len(), record.encoded_len());
-            prop_assert_eq!(SealedRecord::decode(&mut Bytes::from(bytes.clone())), Ok(record));
+            prop_assert_eq!(SealedRecord::decode(&mut Bytes::from(bytes.clone()), &mut last), Ok(record));
             for end in 0..bytes.len() {
-                prop_assert!(SealedRecord::decode(&mut Bytes::copy_from_slice(&bytes[..end])).is_err());
+                prop_assert!(SealedRecord::decode(&mut Bytes::copy_from_slice(&bytes[..end]), &mut last).is_err());
             }
         }
+    }
+
+    #[test]
+    fn records_of_a_run_share_the_id_of_their_key() {
+        let mut last = LastMasterKey::default();
+        let ids = ["a", "a", "b", "a"].map(|id| last.share(id));
+        assert_eq!(ids.each_ref().map(|id| &**id), ["a", "a", "b", "a"]);
+        assert!(Arc::ptr_eq(&ids[0], &ids[1]));
     }
 }

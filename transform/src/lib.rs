@@ -75,6 +75,8 @@ pub struct JobSettings {
     pub fold_after: Duration,
     /// How many files of one table and day are merged before the day is settled.
     pub merge_at: usize,
+    /// The same for derived states: to derive reads all of a workspace's, and every landing adds one.
+    pub merge_states_at: usize,
     /// How old an object that no catalog row names must be before it is removed.
     pub orphan_age: Duration,
     /// In how many days `scrub` reads each object whole once.
@@ -91,6 +93,7 @@ impl Default for JobSettings {
             settle_after: Duration::from_secs(3600),
             fold_after: Duration::from_secs(24 * 3600),
             merge_at: 16,
+            merge_states_at: 4,
             orphan_age: Duration::from_secs(24 * 3600),
             verify_days: 1,
         }

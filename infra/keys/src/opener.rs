@@ -9,6 +9,7 @@ use schemas::{
     ids::{DekId, WorkspaceId},
     record::SealedRecord,
 };
+use std::sync::Arc;
 
 /// Bytes of the counter before the payload.
 pub(crate) const COUNTER: usize = 8;
@@ -16,7 +17,7 @@ pub(crate) const COUNTER: usize = 8;
 /// A data key that was unwrapped to open records, with all that its header fields said.
 pub(crate) struct OpenedDek {
     workspace: WorkspaceId,
-    master_key: String,
+    master_key: Arc<str>,
     dek: DekId,
     wrapped: [u8; WRAPPED],
     commitment: [u8; 16],
@@ -50,7 +51,7 @@ impl OpenedDek {
     pub(crate) fn fits(&self, record: &SealedRecord) -> bool {
         self.workspace == record.workspace
             && self.dek == record.dek
-            && self.master_key == record.master_key
+            && (Arc::ptr_eq(&self.master_key, &record.master_key) || self.master_key == record.master_key)
             && self.wrapped == record.wrapped_dek
             && same(&self.commitment, &record.commitment)
     }

@@ -64,7 +64,7 @@ pub(crate) fn record_aad(
 pub struct RecordSealer {
     workspace: WorkspaceId,
     topic: &'static str,
-    master_key: String,
+    master_key: Arc<str>,
     dek: DekId,
     wrapped: [u8; WRAPPED],
     commitment: [u8; 16],
@@ -94,7 +94,7 @@ impl RecordSealer {
         Ok(Self {
             workspace,
             topic,
-            master_key: master.id.clone(),
+            master_key: master.id.as_str().into(),
             dek,
             wrapped,
             commitment: commitment(&key, &dek.0),
@@ -156,7 +156,7 @@ impl RecordSealer {
         match self.state.load(Ordering::SeqCst) {
             LIVE => {}
             RETIRED => return Err(KeyError::Limit("the workspace key was rotated".into())),
-            _ => return Err(KeyError::Destroyed(self.master_key.clone())),
+            _ => return Err(KeyError::Destroyed(self.master_key.to_string())),
         }
         let now = self.clock.now().0;
         if distance(now, self.since.0) >= MAX_AGE {

@@ -9,7 +9,7 @@ use schemas::{
     clock::{SeededEntropy, SharedEntropy},
     ids::hex,
     partition::RetentionClass,
-    record::SealedRecord,
+    record::{LastMasterKey, SealedRecord},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{AnyPool, Row};
@@ -162,7 +162,8 @@ async fn what_version_1_sealed_opens() {
     home.kms = keys::FileKms::open(&home.path("kms"), common::entropy()).expect("a KMS");
     let (keyring, vault) = (home.keyring().await, home.vault().await);
     for record in &golden.records {
-        let sealed = SealedRecord::decode(&mut bytes(&record.encoded).into()).expect("a record");
+        let sealed =
+            SealedRecord::decode(&mut bytes(&record.encoded).into(), &mut LastMasterKey::default()).expect("a record");
         let opened = keyring.open_record_in(&record.topic, &sealed).await.expect("opened");
         assert_eq!(opened, (record.counter, record.plaintext.clone().into_bytes()));
     }

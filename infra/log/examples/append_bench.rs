@@ -26,7 +26,7 @@ fn record() -> SealedRecord {
         workspace: WorkspaceId([1; 16]),
         event: EventId([2; 16]),
         schema: 1,
-        master_key: format!("w/{}/v1", WorkspaceId([1; 16])),
+        master_key: format!("w/{}/v1", WorkspaceId([1; 16])).into(),
         dek: DekId([3; 16]),
         wrapped_dek: [4; 60],
         commitment: [5; 16],

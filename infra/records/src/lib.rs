@@ -107,13 +107,12 @@ impl Opener {
         Self(keyring.opener())
     }
 
-    /// Opens the next record.
+    /// The plaintext of the next record, which [`Payload::decode`] reads by the record's schema.
     ///
     /// # Errors
     /// See [`RecordError`].
-    pub async fn open(&mut self, record: &SealedRecord) -> Result<Payload, RecordError> {
-        let schema = record.schema;
-        Ok(Payload::decode(schema, self.0.open(record).await?)?)
+    pub async fn open(&mut self, record: &SealedRecord) -> Result<&[u8], RecordError> {
+        Ok(self.0.open(record).await?)
     }
 }
 

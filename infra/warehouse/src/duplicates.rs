@@ -16,7 +16,7 @@
 //! becomes an author amendment ([`judge`]).
 mod authors;
 
-pub use authors::{Origins, Verdict, judge};
+pub use authors::{Origins, Verdict, is_first, judge};
 
 use crate::{
     catalog::{CatalogError, DataFile, SharedCatalog},
@@ -76,7 +76,7 @@ pub enum Says {
 }
 
 impl Says {
-    fn of(event: &Event) -> Self {
+    fn of<T>(event: &Event<T>) -> Self {
         match &event.author {
             Some(author) if event.is_human_reply() => {
                 if author.member.is_some() {
@@ -92,7 +92,7 @@ impl Says {
 
 impl Candidate {
     /// What is asked about an event.
-    pub fn of(event: &Event) -> Self {
+    pub fn of<T>(event: &Event<T>) -> Self {
         // An author amendment has its message's time, however its copy came.
         let own_time = event.kind != Kind::AuthorAmendment;
         let any_time = own_time && (event.source == Source::Import || event.claimed_at.is_some());

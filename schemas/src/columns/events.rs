@@ -20,6 +20,7 @@ use arrow::{
     error::ArrowError,
     record_batch::RecordBatch,
 };
+use serde::Serialize;
 use std::sync::{Arc, LazyLock};
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -63,11 +64,11 @@ pub fn events_schema() -> SchemaRef {
 
 /// A stored event: the event, its place in the log, and what amendments did to it.
 #[derive(Clone, PartialEq, Debug)]
-pub struct EventRow {
+pub struct EventRow<T = String> {
     /// Its offset in its workspace's slot.
     pub offset: Offset,
     /// The event, as amended.
-    pub event: Event,
+    pub event: Event<T>,
     /// When the text was last edited.
     pub edited_at: Option<Millis>,
     /// Rank of the edit that is folded in, see [`crate::amendment::NewestEdit::order`].
@@ -80,12 +81,14 @@ pub struct EventRow {
     pub folded: bool,
 }
 
-impl EventRow {
+impl<T> EventRow<T> {
     /// A row as land writes it: nothing amended yet.
-    pub fn new(offset: Offset, event: Event) -> Self {
+    pub fn new(offset: Offset, event: Event<T>) -> Self {
         Self { offset, event, edited_at: None, edit_order: None, edited_by: None, unsent_at: None, folded: false }
     }
+}
 
+impl EventRow {
     /// Takes the content away; kind, author and instants stay for the numbers.
     pub fn blank(&mut self) {
         if let Some(message) = &mut self.event.message {
@@ -175,7 +178,7 @@ impl EventColumns {
     ///
     /// # Errors
     /// When attachments do not become JSON, which no value of ours causes.
-    pub fn push(&mut self, row: &EventRow) -> Result<(), ArrowError> {
+    pub fn push<T: AsRef<str> + Serialize>(&mut self, row: &EventRow<T>) -> Result<(), ArrowError> {
         let event = &row.event;
         self.event_id.append_value(event.id.0)?;
         append_id(&mut self.conversation, event.conversation.map(|c| c.0))?;
@@ -190,12 +193,12 @@ impl EventColumns {
         self.log_offset.append_value(row.offset.as_i64());
         let contact = event.contact.as_ref();
         append_id(&mut self.contact, contact.map(|c| c.id.0))?;
-        self.contact_name.append_option(contact.and_then(|c| c.name.as_deref()));
+        self.contact_name.append_option(contact.and_then(|c| c.name.as_ref()));
         let author = event.author.as_ref();
         self.author_kind.append_option(author.map(|a| a.kind.as_str()));
         self.author_contact_and_names(event)?;
         let message = event.message.as_ref();
-        self.platform_message_id.append_option(message.map(|m| m.platform_id.as_str()));
+        self.platform_message_id.append_option(message.map(|m| m.platform_id.as_ref()));
         self.message_type.append_option(message.map(|m| m.kind.as_str()));
         self.append_content(event, row.edit_order)?;
         append_id(&mut self.reply_to, message.and_then(|m| m.reply_to).map(|r| r.0))?;
@@ -208,28 +211,32 @@ impl EventColumns {
         Ok(())
     }
 
-    fn author_contact_and_names(&mut self, event: &Event) -> Result<(), ArrowError> {
+    fn author_contact_and_names<T: AsRef<str>>(&mut self, event: &Event<T>) -> Result<(), ArrowError> {
         let author = event.author.as_ref();
         // An author amendment names the member in the same column as a message does.
         let amended = match event.amends.as_ref().map(|a| &a.change) {
-            Some(Change::Author { member }) => Some(member.as_str()),
+            Some(Change::Author { member }) => Some(member),
             _ => None,
         };
-        self.member.append_option(amended.or_else(|| author.and_then(|a| a.member.as_deref())));
+        self.member.append_option(amended.or_else(|| author.and_then(|a| a.member.as_ref())));
         append_id(&mut self.author_contact, author.and_then(|a| a.contact).map(|c| c.0))?;
-        self.author_name.append_option(author.and_then(|a| a.name.as_deref()));
+        self.author_name.append_option(author.and_then(|a| a.name.as_ref()));
         Ok(())
     }
 
-    fn append_content(&mut self, event: &Event, folded_order: Option<i64>) -> Result<(), ArrowError> {
+    fn append_content<T: AsRef<str> + Serialize>(
+        &mut self,
+        event: &Event<T>,
+        folded_order: Option<i64>,
+    ) -> Result<(), ArrowError> {
         let message = event.message.as_ref();
         match event.amends.as_ref().map(|a| &a.change) {
             Some(Change::Edit { text, order }) => {
-                self.text.append_option(text.as_deref());
+                self.text.append_option(text.as_ref());
                 self.edit_order.append_value(*order);
             }
             _ => {
-                self.text.append_option(message.and_then(|m| m.text.as_deref()));
+                self.text.append_option(message.and_then(|m| m.text.as_ref()));
                 self.edit_order.append_option(folded_order);
             }
         }

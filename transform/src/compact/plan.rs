@@ -33,13 +33,15 @@ impl Plan {
 
 /// True when [`plan`] may find work in files like these.
 pub(super) fn may_be_due(crowd: &Crowd, now: Millis, settings: &JobSettings, all: bool) -> bool {
-    crowd.amending > 0 || is_due(crowd.day, usize::try_from(crowd.files).unwrap_or(usize::MAX), now, settings, all)
+    let files = usize::try_from(crowd.files).unwrap_or(usize::MAX);
+    crowd.amending > 0 || is_due(crowd.table, crowd.day, files, now, settings, all)
 }
 
 /// Decides whether so many files of one table, day and class are merged now.
-fn is_due(day: PartitionDay, files: usize, now: Millis, settings: &JobSettings, all: bool) -> bool {
+fn is_due(table: Table, day: PartitionDay, files: usize, now: Millis, settings: &JobSettings, all: bool) -> bool {
     let settled = all || day.end() + settings.settle_after <= now;
-    files >= settings.merge_at.max(2) || (settled && files > 1)
+    let many = if table == Table::Conversations { settings.merge_states_at } else { settings.merge_at };
+    files >= many.max(2) || (settled && files > 1)
 }
 
 /// Decides. Expired days are left to `expire`.
@@ -54,7 +56,7 @@ pub(super) fn plan(files: &[DataFile], now: Millis, days: u16, settings: &JobSet
         }
     }
     for ((table, day, _), group) in groups {
-        if !is_due(day, group.len(), now, settings, all) {
+        if !is_due(table, day, group.len(), now, settings, all) {
             continue;
         }
         if table == Table::Conversations {
@@ -123,6 +125,17 @@ mod tests {
         assert!(plan(&files, before, 356, &settings, false).is_empty());
         let many = [files.as_slice(), &[file(5, 101, 10, 0)]].concat();
         assert_eq!(plan(&many, before, 356, &settings, false).merge, vec![many[2..].to_vec()]);
+    }
+
+    #[test]
+    fn states_are_merged_when_there_are_few_files_of_them() {
+        let settings = JobSettings { merge_at: 9, merge_states_at: 3, ..JobSettings::default() };
+        let now = PartitionDay(101).start();
+        let of = |table, count: u8| (0..count).map(|n| DataFile { table, ..file(n, 101, 10, 0) }).collect::<Vec<_>>();
+        let due = |files: &[DataFile]| !plan(files, now, 356, &settings, false).is_empty();
+        assert!(due(&of(Table::Conversations, 3)));
+        assert!(!due(&of(Table::Conversations, 2)));
+        assert!(!due(&of(Table::Events, 8)));
     }
 
     #[test]

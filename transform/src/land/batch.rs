@@ -1,48 +1,53 @@
-//! From records to rows by partition: opened, checked for copies, counted.
-use super::known::Known;
+//! What becomes of each record of a batch: copies are dropped, the others are put into partitions, all are counted.
+use super::{
+    known::Known,
+    opened::{Batch, EventFacts, Opened, Place, Plaintexts},
+};
 use crate::{Shared, TransformError};
-use records::{Opener, RecordError};
 use schemas::{
-    columns::{DeadLetterRow, EventRow},
-    event::Event,
-    ids::WorkspaceId,
+    columns::DeadLetterRow,
+    event::{Event, OrderKey, Raw},
+    ids::{ConversationId, WorkspaceId},
     kind::IgnoredReason,
     log::{Offset, Slot},
     partition::{PartitionDay, RetentionClass, Table, day_is_expired},
-    record::SealedRecord,
-    wire::Payload,
+    time::Millis,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::{collections::BTreeMap, sync::Arc};
 use warehouse::{
     catalog::{ClaimedId, Outcome, Snapshot},
-    duplicates::{Candidate, Copies, Origins, Seen, Verdict, judge},
+    duplicates::{Candidate, Copies, Origins, Seen, Verdict, is_first, judge},
     file::NewFile,
 };
 
 /// Rows of one new file.
 #[derive(Default)]
 pub(super) struct Rows {
-    pub events: Vec<EventRow>,
+    pub events: Vec<Row>,
     pub dead_letters: Vec<DeadLetterRow>,
 }
 
-/// Opened records of one slot, by workspace, in offset order.
-pub(super) struct Batch {
-    to: Offset,
-    workspaces: HashMap<WorkspaceId, Vec<(Offset, Opened)>>,
+/// A row of table `events`, by what it is sorted by.
+pub(super) struct Row {
+    pub conversation: Option<ConversationId>,
+    pub order: OrderKey,
+    pub offset: Offset,
+    pub event: Landed,
 }
 
-enum Opened {
-    /// In a box, as it is moved from list to list on its way into a file.
-    Payload(Box<Payload>),
-    /// The workspace's key is destroyed.
-    Dark,
+/// The whole event.
+pub(super) enum Landed {
+    /// As the log has it.
+    AsSent(Place),
+    /// Made in the place of a copy.
+    Amendment(Box<Event>),
 }
 
 /// A batch sorted out: what is written, and what became of every record.
 pub(super) struct Sorted {
     pub to: Offset,
     pub partitions: BTreeMap<NewFile, Rows>,
+    pub plaintexts: Arc<Plaintexts>,
     pub claimed: Vec<ClaimedId>,
     pub totals: Vec<(WorkspaceId, Outcome, u64)>,
 }
@@ -54,157 +59,141 @@ impl Sorted {
 }
 
 impl Batch {
-    /// Reads and opens records from the snapshot's end on, up to `to` or the limits.
-    pub async fn read(shared: &Shared, snapshot: Snapshot, to: Offset) -> Result<Self, TransformError> {
-        let mut next = snapshot.next;
-        let (mut bytes, mut rows) = (0, 0);
-        let mut opening = Vec::new();
-        while next < to && bytes < shared.land.max_bytes && rows < shared.land.max_rows {
-            let read = shared.log.read(snapshot.slot, next, 4 << 20).await.map_err(super::log)?;
-            if read.next == next {
-                break;
-            }
-            next = read.next;
-            bytes += read.records.iter().map(|(_, r)| r.encoded_len()).sum::<usize>();
-            rows += read.records.len() as u64;
-            // Opening is pure work: the next read goes on beside it.
-            let keyring = shared.keyring.clone();
-            opening.push(tokio::spawn(async move { open_all(&keyring, read.records).await }));
-        }
-        let mut workspaces: HashMap<WorkspaceId, Vec<(Offset, Opened)>> = HashMap::new();
-        for task in opening {
-            let opened = task.await.map_err(|_| TransformError::Unavailable("opening was stopped".into()))??;
-            for (offset, workspace, payload) in opened {
-                workspaces.entry(workspace).or_default().push((offset, payload));
-            }
-        }
-        Ok(Self { to: next, workspaces })
-    }
-
     /// Drops copies, counts, and puts every row into its partition.
-    pub async fn sort_out(self, shared: &Shared, known: &Known, snapshot: Snapshot) -> Result<Sorted, TransformError> {
-        let mut sorted = Sorted { to: self.to, partitions: BTreeMap::new(), claimed: Vec::new(), totals: Vec::new() };
-        for (workspace, records) in self.workspaces {
-            let candidates: Vec<Candidate> = records.iter().filter_map(|(_, opened)| candidate(opened)).collect();
+    pub async fn sort_out(
+        mut self,
+        shared: &Shared,
+        known: &Known,
+        snapshot: Snapshot,
+    ) -> Result<Sorted, TransformError> {
+        let mut sorted = Sorted {
+            to: self.to,
+            partitions: BTreeMap::new(),
+            plaintexts: Arc::new(std::mem::take(&mut self.plaintexts)),
+            claimed: Vec::new(),
+            totals: Vec::new(),
+        };
+        for workspace in self.workspaces() {
+            let candidates: Vec<Candidate> = self.records(workspace).filter_map(|(_, what)| candidate(what)).collect();
             let concerned = known.concerned(workspace, &candidates);
             let claimed = known.has_claimed(workspace);
             let mut copies = Copies::new();
             if claimed {
                 copies = shared.duplicates.claimed(workspace, snapshot.next, &candidates).await?;
             }
+            let (now, retention_days) = (shared.clock.now(), shared.retention_days(workspace));
             let mut origins = Origins::default();
             if !concerned.is_empty() || !copies.is_empty() {
-                let (now, days) = (shared.clock.now(), shared.retention_days(workspace));
                 let mut files = shared.catalog.files(workspace, snapshot).await?;
                 // What is expired is no copy of anything, and its key may be gone.
-                files.retain(|f| !day_is_expired(f.day, now, f.class, days));
+                files.retain(|f| !day_is_expired(f.day, now, f.class, retention_days));
                 copies.extend(shared.duplicates.copies(&files, &concerned).await?);
                 origins = shared.duplicates.origins(&files, &candidates, &copies, claimed).await?;
             }
-            sorted.sort_workspace(shared, workspace, snapshot.slot, records, &Before { copies, origins });
+            let mut of_workspace = OfWorkspace {
+                workspace,
+                slot: snapshot.slot,
+                now,
+                retention_days,
+                copies,
+                origins,
+                seen: Seen::default(),
+                partitions: BTreeMap::new(),
+                claimed: Vec::new(),
+            };
+            let mut totals: BTreeMap<Outcome, u64> = BTreeMap::new();
+            for (offset, what) in self.records(workspace) {
+                let outcome = match what {
+                    Opened::Dark => Outcome::Ignored(IgnoredReason::WorkspaceDeleted),
+                    Opened::Ignored(reason) => Outcome::Ignored(*reason),
+                    Opened::Event(facts) => of_workspace.event(&sorted.plaintexts, offset, facts)?,
+                    Opened::Raw(raw) => of_workspace.dead_letter(offset, raw),
+                };
+                *totals.entry(outcome).or_default() += 1;
+            }
+            sorted.partitions.extend(of_workspace.partitions);
+            sorted.claimed.extend(of_workspace.claimed);
+            sorted.totals.extend(totals.into_iter().map(|(outcome, n)| (workspace, outcome, n)));
         }
         Ok(sorted)
     }
 }
 
-/// What the files say of a workspace's records.
-struct Before {
+fn candidate(opened: &Opened) -> Option<Candidate> {
+    match opened {
+        Opened::Event(facts) => Some(facts.candidate),
+        Opened::Raw(raw) => Some(Candidate::dead_letter(raw.id, raw.received_at)),
+        Opened::Ignored(_) | Opened::Dark => None,
+    }
+}
+
+/// The records of one workspace, one after the other.
+struct OfWorkspace {
+    workspace: WorkspaceId,
+    slot: Slot,
+    now: Millis,
+    retention_days: u16,
+    /// What the files say of the records.
     copies: Copies,
     origins: Origins,
+    seen: Seen,
+    partitions: BTreeMap<NewFile, Rows>,
+    claimed: Vec<ClaimedId>,
 }
 
-async fn open_all(
-    keyring: &keys::Keyring,
-    records: Vec<(Offset, SealedRecord)>,
-) -> Result<Vec<(Offset, WorkspaceId, Opened)>, TransformError> {
-    let mut opened = Vec::with_capacity(records.len());
-    let mut opener = Opener::new(keyring);
-    for (offset, record) in records {
-        let payload = match opener.open(&record).await {
-            Ok(payload) => Opened::Payload(Box::new(payload)),
-            Err(RecordError::KeyDestroyed) => Opened::Dark,
-            Err(RecordError::Unavailable(why)) => return Err(TransformError::Unavailable(why)),
-            Err(other) => return Err(TransformError::Integrity(format!("offset {offset}: {other}"))),
-        };
-        opened.push((offset, record.workspace, payload));
-    }
-    Ok(opened)
-}
-
-fn candidate(opened: &Opened) -> Option<Candidate> {
-    let Opened::Payload(payload) = opened else { return None };
-    match payload.as_ref() {
-        Payload::Event(event) => Some(Candidate::of(event)),
-        Payload::Raw(raw) => Some(Candidate::dead_letter(raw.id, raw.received_at)),
-        Payload::Ignored(_) => None,
-    }
-}
-
-impl Sorted {
-    fn sort_workspace(
+impl OfWorkspace {
+    fn event(
         &mut self,
-        shared: &Shared,
-        workspace: WorkspaceId,
-        slot: Slot,
-        records: Vec<(Offset, Opened)>,
-        before: &Before,
-    ) {
-        let now = shared.clock.now();
-        let days = shared.retention_days(workspace);
-        let mut seen = Seen::default();
-        let mut totals: BTreeMap<Outcome, u64> = BTreeMap::new();
-        for (offset, opened) in records {
-            let payload = match opened {
-                Opened::Dark => None,
-                Opened::Payload(payload) => Some(*payload),
-            };
-            let outcome = match payload {
-                None => Outcome::Ignored(IgnoredReason::WorkspaceDeleted),
-                Some(Payload::Ignored(ignored)) => Outcome::Ignored(ignored.reason),
-                Some(Payload::Event(event)) => {
-                    let (event, outcome) = match judge(&event, &before.copies, &before.origins, &[&seen]) {
-                        Verdict::First => (Some(event), Outcome::Committed),
-                        Verdict::Author(amendment) => (Some(amendment), Outcome::Duplicate),
-                        Verdict::Copy => (None, Outcome::Duplicate),
-                    };
-                    // A day whose key may be gone takes no more rows.
-                    let gone = |e: &Event| day_is_expired(e.partition_day(), now, e.retention_class(), days);
-                    match event {
-                        Some(event) if !gone(&event) => {
-                            let (day, class) = (event.partition_day(), event.retention_class());
-                            let claimed = event.claimed_at.is_some();
-                            seen.add(&Candidate::of(&event), claimed);
-                            if claimed {
-                                self.claimed.push(ClaimedId { workspace, event: event.id, at: event.event_at, offset });
-                            }
-                            let target = NewFile { workspace, slot, table: Table::Events, day, class };
-                            let rows = self.partitions.entry(target).or_default();
-                            rows.events.push(EventRow::new(offset, event));
-                            outcome
-                        }
-                        Some(_) if outcome == Outcome::Committed => Outcome::Ignored(IgnoredReason::TooOld),
-                        _ => outcome,
-                    }
-                }
-                Some(Payload::Raw(raw)) => {
-                    let candidate = Candidate::dead_letter(raw.id, raw.received_at);
-                    let day = PartitionDay::containing(raw.received_at);
-                    let class = RetentionClass::DEAD_LETTERS;
-                    if before.copies.contains(&candidate.key()) || seen.has(&candidate) {
-                        Outcome::Duplicate
-                    } else if day_is_expired(day, now, class, days) {
-                        Outcome::Ignored(IgnoredReason::TooOld)
-                    } else {
-                        seen.add(&candidate, false);
-                        let target = NewFile { workspace, slot, table: Table::DeadLetters, day, class };
-                        let rows = self.partitions.entry(target).or_default();
-                        rows.dead_letters.push(DeadLetterRow { offset, raw });
-                        Outcome::DeadLettered
-                    }
-                }
-            };
-            *totals.entry(outcome).or_default() += 1;
+        plaintexts: &Plaintexts,
+        offset: Offset,
+        facts: &EventFacts,
+    ) -> Result<Outcome, TransformError> {
+        if is_first(&facts.candidate, &self.copies, &[&self.seen]) {
+            let is_taken = self.add(offset, facts, Landed::AsSent(facts.place));
+            return Ok(if is_taken { Outcome::Committed } else { Outcome::Ignored(IgnoredReason::TooOld) });
         }
-        self.totals.extend(totals.into_iter().map(|(outcome, n)| (workspace, outcome, n)));
+        let event = plaintexts.own_event(facts.place)?;
+        if let Verdict::Author(amendment) = judge(&event, &self.copies, &self.origins, &[&self.seen]) {
+            let facts = EventFacts::of(&amendment, facts.place);
+            self.add(offset, &facts, Landed::Amendment(Box::new(amendment)));
+        }
+        Ok(Outcome::Duplicate)
+    }
+
+    /// False for a day whose key may be gone: it takes no more rows.
+    fn add(&mut self, offset: Offset, facts: &EventFacts, event: Landed) -> bool {
+        let EventFacts { candidate, seq, day, class, is_claimed, .. } = *facts;
+        if day_is_expired(day, self.now, class, self.retention_days) {
+            return false;
+        }
+        self.seen.add(&candidate, is_claimed);
+        let (workspace, id, at) = (self.workspace, candidate.id, candidate.at);
+        if is_claimed {
+            self.claimed.push(ClaimedId { workspace, event: id, at, offset });
+        }
+        let order = OrderKey { at, seq, id };
+        let row = Row { conversation: candidate.conversation, order, offset, event };
+        self.partition(Table::Events, day, class).events.push(row);
+        true
+    }
+
+    fn dead_letter(&mut self, offset: Offset, raw: &Raw) -> Outcome {
+        let candidate = Candidate::dead_letter(raw.id, raw.received_at);
+        let (day, class) = (PartitionDay::containing(raw.received_at), RetentionClass::DEAD_LETTERS);
+        if !is_first(&candidate, &self.copies, &[&self.seen]) {
+            Outcome::Duplicate
+        } else if day_is_expired(day, self.now, class, self.retention_days) {
+            Outcome::Ignored(IgnoredReason::TooOld)
+        } else {
+            self.seen.add(&candidate, false);
+            let row = DeadLetterRow { offset, raw: raw.clone() };
+            self.partition(Table::DeadLetters, day, class).dead_letters.push(row);
+            Outcome::DeadLettered
+        }
+    }
+
+    fn partition(&mut self, table: Table, day: PartitionDay, class: RetentionClass) -> &mut Rows {
+        let target = NewFile { workspace: self.workspace, slot: self.slot, table, day, class };
+        self.partitions.entry(target).or_default()
     }
 }

@@ -2,15 +2,16 @@
 //! offsets they came from.
 mod batch;
 mod known;
+mod opened;
 mod owner;
 mod write;
 
 pub(crate) use owner::{Owner, Workers};
 
 use crate::{Shared, TransformError, metrics::Job};
-use batch::Batch;
 use futures::future::{Either, select};
 use known::Known;
+use opened::Batch;
 use schemas::log::{Offset, Slot};
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
@@ -181,7 +182,7 @@ async fn land_batch(
     let sorted = batch.sort_out(shared, known, snapshot).await?;
     shared.faults.at("land/before-write");
     let rows = sorted.rows();
-    let add = write::write(shared, sorted.partitions).await?;
+    let add = write::write(shared, sorted.partitions, sorted.plaintexts).await?;
     shared.faults.at("land/after-write");
     shared.files.make_durable(&add).await?;
     let files = add.clone();

@@ -1,5 +1,8 @@
 //! Rows to files: one file per partition, sorted by conversation and time.
-use super::batch::Rows;
+use super::{
+    batch::{Landed, Row, Rows},
+    opened::Plaintexts,
+};
 use crate::{Shared, TransformError};
 use arrow::record_batch::RecordBatch;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -7,13 +10,14 @@ use schemas::{
     columns::{DeadLetterColumns, EventColumns, EventRow},
     partition::Table,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use warehouse::{catalog::DataFile, file::NewFile};
 
 /// Writes every partition; a few at a time, as encoding and reading back is pure work.
 pub(super) async fn write(
     shared: &Shared,
     partitions: BTreeMap<NewFile, Rows>,
+    plaintexts: Arc<Plaintexts>,
 ) -> Result<Vec<DataFile>, TransformError> {
     // Keys that are new are made together: at midnight every workspace needs one. One that was destroyed is found out
     // by the file that needs it.
@@ -24,18 +28,21 @@ pub(super) async fn write(
         return Err(error.into());
     }
     stream::iter(partitions)
-        .map(|(target, rows)| async move {
-            let batch = tokio::task::spawn_blocking(move || columns(target.table, rows))
-                .await
-                .map_err(|_| TransformError::Unavailable("the writer was stopped".into()))??;
-            Ok::<_, TransformError>(shared.files.write(target, vec![batch]).await?)
+        .map(|(target, rows)| {
+            let plaintexts = plaintexts.clone();
+            async move {
+                let batch = tokio::task::spawn_blocking(move || columns(target.table, rows, &plaintexts))
+                    .await
+                    .map_err(|_| TransformError::Unavailable("the writer was stopped".into()))??;
+                Ok::<_, TransformError>(shared.files.write(target, vec![batch]).await?)
+            }
         })
         .buffer_unordered(shared.land.writers.max(1))
         .try_collect()
         .await
 }
 
-fn columns(table: Table, rows: Rows) -> Result<RecordBatch, TransformError> {
+fn columns(table: Table, mut rows: Rows, plaintexts: &Plaintexts) -> Result<RecordBatch, TransformError> {
     if table == Table::DeadLetters {
         let mut columns = DeadLetterColumns::default();
         for row in rows.dead_letters {
@@ -43,16 +50,13 @@ fn columns(table: Table, rows: Rows) -> Result<RecordBatch, TransformError> {
         }
         return Ok(columns.finish()?);
     }
+    rows.events.sort_unstable_by_key(|row| (row.conversation, row.order));
     let mut columns = EventColumns::with_capacity(rows.events.len());
-    for row in in_order(&rows.events) {
-        columns.push(row)?;
+    for Row { offset, event, .. } in rows.events {
+        match event {
+            Landed::AsSent(place) => columns.push(&EventRow::new(offset, plaintexts.event(place)?))?,
+            Landed::Amendment(event) => columns.push(&EventRow::new(offset, *event))?,
+        }
     }
     Ok(columns.finish()?)
-}
-
-/// By conversation and time. The keys are sorted apart: the rows themselves are large and would be moved many times.
-fn in_order(rows: &[EventRow]) -> impl Iterator<Item = &EventRow> {
-    let mut keys: Vec<_> = rows.iter().map(|row| (row.event.conversation, row.event.order_key(), row)).collect();
-    keys.sort_unstable_by_key(|(conversation, order, _)| (*conversation, *order));
-    keys.into_iter().map(|(_, _, row)| row)
 }

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{Batch, LogError};
 use bytes::Bytes;
-use schemas::{log::Offset, record::SealedRecord};
+use schemas::{
+    log::Offset,
+    record::{LastMasterKey, SealedRecord},
+};
 use std::sync::Arc;
 
 /// Frames of a segment are read together as long as no more than this lies between them, in runs up to `RUN_BYTES`: one
@@ -23,7 +26,8 @@ struct Loaded {
 
 /// Carries out a plan. Blocks if the plan has frames on the disk.
 pub(super) fn read(plan: Plan, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
-    let mut collect = Collect { from, max_bytes, bytes: 0, batch: Batch { records: Vec::new(), next: Offset(from) } };
+    let batch = Batch { records: Vec::new(), next: Offset(from) };
+    let mut collect = Collect { from, max_bytes, bytes: 0, batch, last: LastMasterKey::default() };
     let mut frames = plan.disk.into_iter().peekable();
     while let Some(frame) = frames.next() {
         let mut run = vec![frame];
@@ -77,6 +81,7 @@ struct Collect {
     max_bytes: usize,
     bytes: usize,
     batch: Batch,
+    last: LastMasterKey,
 }
 
 impl Collect {
@@ -85,7 +90,7 @@ impl Collect {
         let mut payload = frame.payload;
         for offset in frame.first..frame.first + u64::from(frame.count) {
             let before = payload.len();
-            let record = SealedRecord::decode(&mut payload)
+            let record = SealedRecord::decode(&mut payload, &mut self.last)
                 .map_err(|error| LogError::Damaged(format!("the record at offset {offset}: {error}")))?;
             if offset < self.from {
                 continue;

@@ -47,13 +47,14 @@ pub(super) struct Cursor {
     position: Option<Offset>,
     /// Read and not given out yet, before `position`.
     held: Option<Entry>,
+    run: headers::Run,
 }
 
 impl Cursor {
     pub fn open(options: &Options, context: &Context, topic: Arc<str>, slot: Slot) -> Result<Self, LogError> {
         let consumer = reading(options).create_with_context(context.clone());
         let consumer = consumer.map_err(|error| LogError::Unavailable(error.to_string()))?;
-        Ok(Self { consumer, topic, slot, position: None, held: None })
+        Ok(Self { consumer, topic, slot, position: None, held: None, run: headers::Run::default() })
     }
 
     /// The offset that comes next.
@@ -87,7 +88,7 @@ impl Cursor {
                     break message;
                 }
             };
-            let entry = entry(message, self.position);
+            let entry = entry(message, self.position, &mut self.run);
             self.position = entry.as_ref().ok().map(|entry| entry.offset.next());
             self.held = Some(entry?);
         }
@@ -104,7 +105,7 @@ impl Cursor {
             if is_passing(&message) {
                 continue;
             }
-            match entry(message, self.position) {
+            match entry(message, self.position, &mut self.run) {
                 Ok(entry) => {
                     self.position = Some(entry.offset.next());
                     bytes += entry.record.encoded_len();
@@ -136,7 +137,11 @@ fn is_passing(message: &Result<BorrowedMessage<'_>, RdError>) -> bool {
 
 /// The record of a message, which must be the one that is expected: nothing writes to the topic in transactions and
 /// nothing compacts it, so a gap is a mistake of somebody's, and silently reading on would lose records.
-fn entry(message: Result<BorrowedMessage<'_>, RdError>, expected: Option<Offset>) -> Result<Entry, Stop> {
+fn entry(
+    message: Result<BorrowedMessage<'_>, RdError>,
+    expected: Option<Offset>,
+    run: &mut headers::Run,
+) -> Result<Entry, Stop> {
     let message = message.map_err(|error| match error {
         RdError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset) => {
             Stop::OutOfRange
@@ -148,7 +153,7 @@ fn entry(message: Result<BorrowedMessage<'_>, RdError>, expected: Option<Offset>
         let expected = expected.unwrap_or_default();
         return Err(Stop::Error(LogError::Unavailable(format!("offset {offset} came in place of {expected}"))));
     }
-    let record = headers::record(message.key(), message.headers(), message.payload()).map_err(|why| {
+    let record = headers::record(message.key(), message.headers(), message.payload(), run).map_err(|why| {
         Stop::Error(LogError::Damaged(format!("offset {offset} of slot {}: {why}", message.partition())))
     })?;
     Ok(Entry { offset, at: message.timestamp().to_millis().map(Millis), record })

@@ -1,9 +1,13 @@
 //! A record as a Kafka message: its headers, exactly, and its key. Pure.
+use bytes::BytesMut;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use schemas::{
     ids::{DekId, EventId, WorkspaceId},
-    record::{MASTER_KEY_ID_MAX, RECORD_VERSION, SealedRecord},
+    record::{LastMasterKey, MASTER_KEY_ID_MAX, RECORD_VERSION, SealedRecord},
 };
+
+/// Bytes of values that are allocated together: what a reader keeps alive at least.
+const ROOM: usize = 64 << 10;
 
 /// The headers of a record.
 pub(super) fn headers(record: &SealedRecord) -> OwnedHeaders {
@@ -24,11 +28,29 @@ pub(super) fn fits(record: &SealedRecord) -> bool {
     record.master_key.len() <= MASTER_KEY_ID_MAX
 }
 
+/// What the records of a run share, so that none of them allocates.
+#[derive(Default)]
+pub(super) struct Run {
+    last: LastMasterKey,
+    room: BytesMut,
+}
+
+impl Run {
+    fn keep(&mut self, value: &[u8]) -> bytes::Bytes {
+        if self.room.capacity() < value.len() {
+            self.room = BytesMut::with_capacity(ROOM.max(value.len()));
+        }
+        self.room.extend_from_slice(value);
+        self.room.split().freeze()
+    }
+}
+
 /// The record of a message; `Err` says what is wrong with it, and shows nothing of it.
 pub(super) fn record<H: Headers>(
     key: Option<&[u8]>,
     headers: Option<&H>,
     value: Option<&[u8]>,
+    run: &mut Run,
 ) -> Result<SealedRecord, &'static str> {
     let headers = headers.ok_or("it has no headers")?;
     let value = value.ok_or("it has no value")?;
@@ -55,11 +77,11 @@ pub(super) fn record<H: Headers>(
     if master_key.len() > MASTER_KEY_ID_MAX {
         return Err("a header has not its length");
     }
-    let master_key = std::str::from_utf8(master_key).map_err(|_| "its key id is no text")?.to_owned();
+    let master_key = run.last.share(std::str::from_utf8(master_key).map_err(|_| "its key id is no text")?);
     let dek = DekId(array(next("u-dk")?)?);
     let wrapped_dek = array(next("u-wd")?)?;
     let commitment = array(next("u-cm")?)?;
-    let value = bytes::Bytes::copy_from_slice(value);
+    let value = run.keep(value);
     Ok(SealedRecord { workspace, event, schema, master_key, dek, wrapped_dek, commitment, value })
 }
 
@@ -84,6 +106,25 @@ mod tests {
         }
     }
 
+    fn read<H: Headers>(
+        key: Option<&[u8]>,
+        headers: Option<&H>,
+        value: Option<&[u8]>,
+    ) -> Result<SealedRecord, &'static str> {
+        record(key, headers, value, &mut Run::default())
+    }
+
+    #[test]
+    fn records_of_a_run_keep_their_own_values() {
+        let (mut run, headers) = (Run::default(), headers(&sample()));
+        let values: Vec<Vec<u8>> = (0..200).map(|n| vec![n as u8; n * n]).chain([vec![7; 3 * ROOM], vec![8]]).collect();
+        let read = |value: &Vec<u8>| record(Some(&[1; 16]), Some(&headers), Some(value), &mut run).expect("a record");
+        let records: Vec<SealedRecord> = values.iter().map(read).collect();
+        for (record, value) in records.into_iter().zip(&values) {
+            assert_eq!((&record.value[..], &*record.master_key), (&value[..], "w/01/v3"));
+        }
+    }
+
     #[test]
     fn the_headers_are_those_of_the_format_and_no_others() {
         let sample = sample();
@@ -100,19 +141,19 @@ mod tests {
             ("u-cm", 16),
         ];
         assert_eq!(names, expected.map(|(name, len)| (name.to_owned(), Some(len))));
-        assert_eq!(record(Some(&[1; 16]), Some(&headers), Some(&[6; 40])), Ok(sample));
+        assert_eq!(read(Some(&[1; 16]), Some(&headers), Some(&[6; 40])), Ok(sample));
     }
 
     #[test]
     fn whatever_is_not_a_record_is_refused() {
         let good = headers(&sample());
-        let read = |key: &[u8], headers: &OwnedHeaders| record(Some(key), Some(headers), Some(&[6; 40])).is_ok();
-        assert!(read(&[1; 16], &good));
-        assert!(!read(&[2; 16], &good), "another key");
-        assert!(!read(&[1; 16], &good.clone().insert(Header { key: "name", value: Some("Ann") })), "one more header");
-        assert!(record(None, Some(&good), Some(&[6; 40])).is_err());
-        assert!(record(Some(&[1; 16]), Some(&good), None).is_err());
-        assert!(record::<OwnedHeaders>(Some(&[1; 16]), None, Some(&[6; 40])).is_err());
+        let reads = |key: &[u8], headers: &OwnedHeaders| read(Some(key), Some(headers), Some(&[6; 40])).is_ok();
+        assert!(reads(&[1; 16], &good));
+        assert!(!reads(&[2; 16], &good), "another key");
+        assert!(!reads(&[1; 16], &good.clone().insert(Header { key: "name", value: Some("Ann") })), "one more header");
+        assert!(read(None, Some(&good), Some(&[6; 40])).is_err());
+        assert!(read(Some(&[1; 16]), Some(&good), None).is_err());
+        assert!(read::<OwnedHeaders>(Some(&[1; 16]), None, Some(&[6; 40])).is_err());
         for changed in 0..8 {
             let mut other = OwnedHeaders::new();
             for (n, header) in good.iter().enumerate() {
@@ -120,7 +161,7 @@ mod tests {
                 let key = if n == changed && n == 4 { "u-xx" } else { header.key };
                 other = other.insert(Header { key, value });
             }
-            assert!(!read(&[1; 16], &other), "header {changed}");
+            assert!(!reads(&[1; 16], &other), "header {changed}");
         }
     }
 }

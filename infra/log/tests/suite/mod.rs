@@ -26,7 +26,7 @@ pub fn record(number: u64, size: usize) -> SealedRecord {
         workspace: WorkspaceId([7; 16]),
         event: EventId(event),
         schema: 1,
-        master_key: format!("w/{}/v1", WorkspaceId([7; 16])),
+        master_key: format!("w/{}/v1", WorkspaceId([7; 16])).into(),
         dek: DekId([9; 16]),
         wrapped_dek: [3; 60],
         commitment: [4; 16],

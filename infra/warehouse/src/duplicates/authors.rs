@@ -52,11 +52,16 @@ pub enum Verdict {
     Author(Event),
 }
 
+/// True when nothing like it came before. All that [`judge`] asks of nearly every event.
+pub fn is_first(candidate: &Candidate, copies: &Copies, seen: &[&Seen]) -> bool {
+    !copies.contains(&candidate.key()) && !seen.iter().any(|seen| seen.has(candidate))
+}
+
 /// What an event is: of files speak `copies` and `origins`, which were asked for it, of what came after them `seen`, in
 /// the log's order.
 pub fn judge(event: &Event, copies: &Copies, origins: &Origins, seen: &[&Seen]) -> Verdict {
     let candidate = Candidate::of(event);
-    if !copies.contains(&candidate.key()) && !seen.iter().any(|seen| seen.has(&candidate)) {
+    if is_first(&candidate, copies, seen) {
         return Verdict::First;
     }
     if candidate.says != Says::Member {

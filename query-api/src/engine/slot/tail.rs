@@ -114,7 +114,7 @@ mod tests {
             workspace: WorkspaceId([workspace; 16]),
             event: EventId([0; 16]),
             schema: 1,
-            master_key: String::new(),
+            master_key: "".into(),
             dek: DekId([0; 16]),
             wrapped_dek: [0; 60],
             commitment: [0; 16],
