@@ -33,22 +33,24 @@ pub(super) async fn insert(
     INSERT_FILES.run(write, parameters, &files, |query, file| bind_file(query, file, snapshot)).await
 }
 
+const VISIBLE: &str = concat!(
+    "SELECT ",
+    file_columns!(),
+    " FROM files WHERE workspace = $1 AND slot = $2 AND created_snapshot <= $3
+      AND (removed_snapshot IS NULL OR removed_snapshot > $3)"
+);
+
 pub(super) async fn visible(
     database: &Database,
     workspace: WorkspaceId,
     snapshot: Snapshot,
 ) -> Result<Vec<DataFile>, CatalogError> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        file_columns!(),
-        " FROM files WHERE workspace = $1 AND slot = $2 AND created_snapshot <= $3
-          AND (removed_snapshot IS NULL OR removed_snapshot > $3)"
-    ))
-    .bind(workspace.0.to_vec())
-    .bind(i64::from(snapshot.slot.0))
-    .bind(signed(snapshot.number.0))
-    .fetch_all(database.read())
-    .await?;
+    let rows = sqlx::query(VISIBLE)
+        .bind(workspace.0.to_vec())
+        .bind(i64::from(snapshot.slot.0))
+        .bind(signed(snapshot.number.0))
+        .fetch_all(database.read())
+        .await?;
     let mut files: Vec<DataFile> = rows.iter().map(data_file).collect::<Result<_, _>>()?;
     files.sort_unstable_by_key(|file| (file.table, file.day, file.min_offset, file.id));
     Ok(files)
@@ -102,4 +104,29 @@ pub(super) async fn known(database: &Database) -> Result<Vec<(WorkspaceId, DataF
     rows.iter()
         .map(|row| Ok((WorkspaceId(bytes(row, 0)?), DataFileId(bytes(row, 1)?), small::<i64>(row, 2)? == 1)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{SqlCatalog, SqlCatalogOptions};
+    use schemas::clock::ManualClock;
+    use sqlx::Row;
+
+    #[tokio::test]
+    async fn sqlite_looks_a_workspaces_files_up_by_the_workspace() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (path, clock) = (directory.path().join("catalog.db"), ManualClock::at(Millis(0)));
+        let catalog = SqlCatalog::open(SqlCatalogOptions { database: path.into(), clock }).await.expect("opened");
+        let plan = sqlx::query(statement(format!("EXPLAIN QUERY PLAN {VISIBLE}")))
+            .bind(vec![0u8; 16])
+            .bind(0i64)
+            .bind(0i64)
+            .fetch_all(catalog.database.read())
+            .await
+            .expect("a plan");
+        let plan: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+        let wanted = "SEARCH files USING INDEX files_by_workspace (workspace=? AND slot=? AND created_snapshot<?)";
+        assert_eq!(plan, [wanted]);
+    }
 }

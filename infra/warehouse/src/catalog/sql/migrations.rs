@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Connection, Executor};
 type Step = &'static [&'static str];
 
 /// Every step, oldest first. The version of a database is how many of them it has.
-const STEPS: &[Step] = &[CATALOG_1, REGISTRY_1, CATALOG_2];
+const STEPS: &[Step] = &[CATALOG_1, REGISTRY_1, CATALOG_2, CATALOG_3];
 
 /// Data files, offsets, totals, leases.
 const CATALOG_1: Step = &[
@@ -78,6 +78,11 @@ const CATALOG_2: Step = &[
     "DROP INDEX files_live",
     "CREATE INDEX files_live ON files (slot, workspace, table_name, day, class, amendments) WHERE removed_at IS NULL",
 ];
+
+/// All that a snapshot's files are looked up by. With the workspace alone, SQLite takes `files_created` to be the narrower
+/// one and goes through all files of the slot for those of each workspace.
+const CATALOG_3: Step =
+    &["DROP INDEX files_by_workspace", "CREATE INDEX files_by_workspace ON files (workspace, slot, created_snapshot)"];
 
 /// Workspaces, connections, API keys. `version` is the registry's counter at the row's last change. What ends in
 /// `_sealed` is ciphertext; what ends in `_hash` is a keyed hash or, for API keys, SHA-256.
