@@ -35,7 +35,8 @@ async fn main() {
         status_mib("VmRSS")
     );
     // Derive is measured apart.
-    let land = LandSettings { max_age: Duration::from_secs(86_400), derive_at: u64::MAX, ..LandSettings::default() };
+    let day = Duration::from_secs(86_400);
+    let land = LandSettings { max_age: day, max_rows: 1 << 40, derive_at: u64::MAX, ..LandSettings::default() };
     let transform = house.jobs_with(land).start();
     let per_round = (seconds / 2).max(1);
     for round in 0..rounds {

@@ -34,7 +34,7 @@ async fn a_rotated_workspace_key_seals_what_is_new_and_opens_what_is_old(home: H
     for version in 1..=3 {
         let sealer = keyring.sealer(A).await.expect("a sealer");
         let record = sealer.seal(EVENT, 1, &[version]).expect("sealed");
-        assert_eq!(record.master_key, format!("w/{A}/v{version}"));
+        assert_eq!(*record.master_key, *format!("w/{A}/v{version}"));
         other.seal(A, EVENT, 1, b"").await.expect("sealed");
         records.push(record);
         fields.push(keyring.seal_field(A, "workspace.name", &[version]).await.expect("sealed"));
@@ -44,7 +44,7 @@ async fn a_rotated_workspace_key_seals_what_is_new_and_opens_what_is_old(home: H
         // Another process takes the new key within a second.
         home.clock.advance(Duration::from_millis(1001));
         let record = other.seal(A, EVENT, 1, b"").await.expect("sealed");
-        assert_eq!(record.master_key, format!("w/{A}/v{}", version + 1));
+        assert_eq!(*record.master_key, *format!("w/{A}/v{}", version + 1));
     }
     for keyring in [&keyring, &other, &home.keyring().await] {
         for (i, record) in records.iter().enumerate() {

@@ -72,6 +72,29 @@ async fn a_newer_format_is_refused() {
     }
 }
 
+/// What makes a catalog one of format 3 again.
+const BACK_TO_3: [&str; 3] = [
+    "DROP INDEX files_by_workspace",
+    "CREATE INDEX files_by_workspace ON files (workspace)",
+    "UPDATE format_version SET version = 3",
+];
+
+#[tokio::test]
+async fn one_of_format_3_is_brought_up_to_date() {
+    let backend = Sqlite::fresh().await;
+    drop(backend.open().await);
+    let pool = raw(&backend.path()).await;
+    for change in BACK_TO_3 {
+        sqlx::query(change).execute(&pool).await.expect("changed");
+    }
+    bound(&backend.open().await).await;
+    let (columns,): (i64,) = sqlx::query_as("SELECT count(*) FROM pragma_index_info('files_by_workspace')")
+        .fetch_one(&pool)
+        .await
+        .expect("the index");
+    assert_eq!(columns, 3);
+}
+
 #[tokio::test]
 async fn what_is_no_database_is_damaged_and_what_is_not_there_is_unavailable() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -53,6 +53,23 @@ mod postgres {
 
     #[tokio::test]
     #[ignore = "needs CHATMAI_TEST_POSTGRES_URL"]
+    async fn one_of_format_3_is_brought_up_to_date() {
+        let backend = Database::fresh().await;
+        drop(backend.open().await);
+        let before = "DROP INDEX files_by_workspace; CREATE INDEX files_by_workspace ON files (workspace);
+                      UPDATE format_version SET version = 3";
+        for change in before.split(';') {
+            run(&mut backend.0.superuser().await, change.to_owned()).await;
+        }
+        bound(&backend.open().await).await;
+        let check = "DO $$ BEGIN
+            ASSERT (SELECT indnatts = 3 FROM pg_index WHERE indexrelid = 'files_by_workspace'::regclass);
+            END $$";
+        run(&mut backend.0.superuser().await, check.to_owned()).await;
+    }
+
+    #[tokio::test]
+    #[ignore = "needs CHATMAI_TEST_POSTGRES_URL"]
     async fn what_is_not_there_or_does_not_let_in_is_unavailable_and_does_not_tell_the_password() {
         let backend = Database::fresh().await;
         let server = backend.0.server();

@@ -23,17 +23,32 @@ pub(super) fn files_for(states: u64) -> usize {
 fn bundles(batches: Vec<RecordBatch>) -> Vec<Vec<RecordBatch>> {
     let mut bundles: Vec<Vec<RecordBatch>> = Vec::new();
     let mut rows = 0;
-    for batch in batches.into_iter().filter(|b| b.num_rows() > 0) {
-        if rows + batch.num_rows() as u64 > FILE_STATES || bundles.is_empty() {
-            bundles.push(Vec::new());
-            rows = 0;
-        }
-        rows += batch.num_rows() as u64;
-        if let Some(bundle) = bundles.last_mut() {
-            bundle.push(batch);
+    // Each is filled, so that there are as many as `files_for` says.
+    for mut batch in batches {
+        while batch.num_rows() > 0 {
+            if rows == FILE_STATES || bundles.is_empty() {
+                bundles.push(Vec::new());
+                rows = 0;
+            }
+            let room = usize::try_from(FILE_STATES - rows).unwrap_or(usize::MAX).min(batch.num_rows());
+            rows += room as u64;
+            let rest = batch.slice(room, batch.num_rows() - room);
+            if let Some(bundle) = bundles.last_mut() {
+                bundle.push(batch.slice(0, room));
+            }
+            batch = rest;
         }
     }
     bundles
+}
+
+/// Whose files are looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Days<'a> {
+    /// All that hold superseded states or are too many.
+    All,
+    /// Those of these days.
+    These(&'a [PartitionDay]),
 }
 
 pub(super) async fn compact(
@@ -42,6 +57,7 @@ pub(super) async fn compact(
     workspace: WorkspaceId,
     slot: Slot,
     files: &[DataFile],
+    wanted: Days<'_>,
     done: &mut Compacted,
 ) -> Result<(), TransformError> {
     let (now, days) = (shared.clock.now(), shared.retention_days(workspace));
@@ -58,7 +74,10 @@ pub(super) async fn compact(
     for (index, file) in live.iter().enumerate() {
         groups.entry((file.day, file.class)).or_default().push(index);
     }
-    for group in groups.values() {
+    for ((day, _), group) in &groups {
+        if matches!(wanted, Days::These(days) if !days.contains(day)) {
+            continue;
+        }
         let rows = group.iter().map(|i| live[*i].rows).sum();
         let settled = group.len() <= files_for(rows) && group.iter().all(|i| winners[*i] == live[*i].rows);
         if settled {
@@ -87,4 +106,30 @@ pub(super) async fn compact(
         replace(shared, lease, slot, remove, add, points, done).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::{
+        array::Int64Array,
+        datatypes::{DataType, Field, Schema},
+    };
+    use std::sync::Arc;
+
+    #[test]
+    fn states_settle_to_as_few_files_as_they_need() {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+        let batch = |rows: usize| {
+            let column = Arc::new(Int64Array::from_iter_values(0..rows as i64));
+            RecordBatch::try_new(schema.clone(), vec![column]).expect("a batch")
+        };
+        for (batches, of) in [(123, 8192), (62, 8192), (4, 250_000), (1, 600_000), (1, 1), (0, 1)] {
+            let bundles = bundles(vec![batch(of); batches]);
+            let rows: Vec<usize> = bundles.iter().map(|b| b.iter().map(RecordBatch::num_rows).sum()).collect();
+            assert_eq!(rows.iter().sum::<usize>(), batches * of);
+            assert_eq!(rows.len(), (batches * of).div_ceil(250_000), "{batches} of {of}");
+            assert!(rows.iter().all(|rows| *rows as u64 <= FILE_STATES));
+        }
+    }
 }

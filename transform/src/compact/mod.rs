@@ -70,8 +70,12 @@ async fn compact_workspace(
     for group in &plan.merge {
         merge::merge(shared, lease, group, done).await?;
     }
-    if plan.conversations || done.folded > folded_before || is_to_be_cleared(shared, workspace) {
-        conversations::compact(shared, lease, workspace, slot, &files, done).await?;
+    let clear = done.folded > folded_before || is_to_be_cleared(shared, workspace);
+    if clear || !plan.conversations.is_empty() {
+        let days = if clear { conversations::Days::All } else { conversations::Days::These(&plan.conversations) };
+        conversations::compact(shared, lease, workspace, slot, &files, days, done).await?;
+    }
+    if clear {
         shared.memory.cleared.lock().insert(workspace, now);
     }
     Ok(())

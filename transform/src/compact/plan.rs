@@ -20,14 +20,14 @@ pub(super) struct Plan {
     pub merge: Vec<Vec<DataFile>>,
     /// Amendments are due.
     pub fold: bool,
-    /// States are to be cleared of superseded ones.
-    pub conversations: bool,
+    /// Days whose files of states become as few as they can.
+    pub conversations: Vec<PartitionDay>,
 }
 
 impl Plan {
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
-        self.merge.is_empty() && !self.fold && !self.conversations
+        self.merge.is_empty() && !self.fold && self.conversations.is_empty()
     }
 }
 
@@ -56,11 +56,13 @@ pub(super) fn plan(files: &[DataFile], now: Millis, days: u16, settings: &JobSet
         }
     }
     for ((table, day, _), group) in groups {
-        if !is_due(table, day, group.len(), now, settings, all) {
+        // As few as so many states settle to count as one.
+        let settles_to = if table == Table::Conversations { files_for(group.iter().map(|f| f.rows).sum()) } else { 1 };
+        if !is_due(table, day, (group.len() + 1).saturating_sub(settles_to), now, settings, all) {
             continue;
         }
         if table == Table::Conversations {
-            plan.conversations |= group.len() > files_for(group.iter().map(|f| f.rows).sum());
+            plan.conversations.push(day);
         } else {
             plan.merge.extend(bundles(group));
         }
@@ -136,6 +138,14 @@ mod tests {
         assert!(due(&of(Table::Conversations, 3)));
         assert!(!due(&of(Table::Conversations, 2)));
         assert!(!due(&of(Table::Events, 8)));
+        // So many states need more than one file: what they settle to is no crowd.
+        let large =
+            |count: u8| (0..count).map(|n| DataFile { table: Table::Conversations, ..file(n, 101, 250_000, 0) });
+        assert!(!due(&large(9).collect::<Vec<_>>()));
+        let more: Vec<_> = large(9).chain(of(Table::Conversations, 1)).collect();
+        assert!(!due(&more), "one more file needs one more");
+        let many: Vec<_> = large(9).chain(of(Table::Conversations, 4)).collect();
+        assert!(due(&many));
     }
 
     #[test]

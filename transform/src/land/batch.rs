@@ -16,7 +16,7 @@ use schemas::{
 use std::{collections::BTreeMap, sync::Arc};
 use warehouse::{
     catalog::{ClaimedId, Outcome, Snapshot},
-    duplicates::{Candidate, Copies, Origins, Seen, Verdict, is_first, judge},
+    duplicates::{Candidate, Copies, Origins, Says, Seen, Verdict, is_first, judge},
     file::NewFile,
 };
 
@@ -151,6 +151,10 @@ impl OfWorkspace {
         if is_first(&facts.candidate, &self.copies, &[&self.seen]) {
             let is_taken = self.add(offset, facts, Landed::AsSent(facts.place));
             return Ok(if is_taken { Outcome::Committed } else { Outcome::Ignored(IgnoredReason::TooOld) });
+        }
+        // A copy leaves something only where it names who wrote it.
+        if facts.candidate.says != Says::Member {
+            return Ok(Outcome::Duplicate);
         }
         let event = plaintexts.own_event(facts.place)?;
         if let Verdict::Author(amendment) = judge(&event, &self.copies, &self.origins, &[&self.seen]) {

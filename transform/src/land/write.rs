@@ -52,9 +52,16 @@ fn columns(table: Table, mut rows: Rows, plaintexts: &Plaintexts) -> Result<Reco
     }
     rows.events.sort_unstable_by_key(|row| (row.conversation, row.order));
     let mut columns = EventColumns::with_capacity(rows.events.len());
-    for Row { offset, event, .. } in rows.events {
+    for Row { offset, order, event, .. } in rows.events {
         match event {
-            Landed::AsSent(place) => columns.push(&EventRow::new(offset, plaintexts.event(place)?))?,
+            Landed::AsSent(place) => {
+                let event = plaintexts.event(place)?;
+                if event.id != order.id {
+                    // What was judged is what is written: reading back compares with what is written here.
+                    return Err(TransformError::Integrity(format!("offset {offset}: another event lies in its place")));
+                }
+                columns.push(&EventRow::new(offset, event))?;
+            }
             Landed::Amendment(event) => columns.push(&EventRow::new(offset, *event))?,
         }
     }

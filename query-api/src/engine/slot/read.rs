@@ -1,6 +1,7 @@
 //! What a workspace has in a slot's tail: where its records lie, and the records.
 use super::{READ_BYTES, SlotTail};
 use crate::engine::{fault::Fault, types::QueryError, weight::Budget};
+use bytes::Bytes;
 use schemas::{ids::WorkspaceId, log::Offset, record::SealedRecord};
 use std::collections::BTreeMap;
 
@@ -61,7 +62,12 @@ impl SlotTail {
             let batch = self.log.read(self.id, missing[at], READ_BYTES).await?;
             let covered = missing[at..].partition_point(|offset| *offset < batch.next);
             let wanted = &missing[at..at + covered];
-            records.extend(batch.records.into_iter().filter(|(offset, _)| wanted.binary_search(offset).is_ok()));
+            let found = batch.records.into_iter().filter(|(offset, _)| wanted.binary_search(offset).is_ok());
+            // A value shares its memory with what was read beside it, and would keep all of that.
+            records.extend(found.map(|(offset, record)| {
+                let value = Bytes::copy_from_slice(&record.value);
+                (offset, SealedRecord { value, ..record })
+            }));
             at += covered;
             if covered == 0 {
                 break;
