@@ -181,3 +181,62 @@ impl EventFacts {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use schemas::{
+        ids::{ConnectionId, EventId},
+        kind::{Kind, Platform, Source},
+        record::SchemaId,
+        time::Millis,
+    };
+
+    /// An event with this id.
+    pub fn event(n: u8) -> Event {
+        Event {
+            id: EventId([n; 16]),
+            kind: Kind::Message,
+            source: Source::Webhooks,
+            connection: ConnectionId([0; 16]),
+            platform: Platform::Line,
+            conversation: None,
+            contact: None,
+            author: None,
+            event_at: Millis(0),
+            claimed_at: None,
+            received_at: Millis(0),
+            seq: 0,
+            message: None,
+            amends: None,
+            details: "x".repeat(usize::from(n)),
+        }
+    }
+
+    fn plaintext(n: u8) -> Vec<u8> {
+        Payload::Event(event(n)).encode().expect("encoded")
+    }
+
+    #[test]
+    fn a_place_is_one_of_its_own_read() {
+        let (mut reads, mut places) = (Plaintexts::default(), Vec::new());
+        for (read, events) in [[1u8, 2, 3], [4, 5, 6]].into_iter().enumerate() {
+            let mut buffer = Vec::new();
+            for n in events {
+                let plaintext = plaintext(n);
+                let (read, at) = (read as u32, buffer.len() as u32);
+                places.push((n, Place { read, at, len: plaintext.len() as u32, schema: SchemaId::EventV1 as u32 }));
+                buffer.extend(plaintext);
+            }
+            reads.0.push(buffer);
+        }
+        for (n, place) in places {
+            let lent = reads.event(place).expect("an event");
+            assert_eq!((lent.id, lent.details.len()), (EventId([n; 16]), usize::from(n)));
+            assert_eq!(reads.own_event(place).expect("an event").id, lent.id);
+            for wrong in [Place { read: 2, ..place }, Place { at: u32::MAX, ..place }, Place { len: 3, ..place }] {
+                assert!(matches!(reads.event(wrong), Err(TransformError::Integrity(_))));
+            }
+        }
+    }
+}

@@ -8,6 +8,8 @@ use arrow::record_batch::RecordBatch;
 use futures::{StreamExt, TryStreamExt, stream};
 use schemas::{
     columns::{DeadLetterColumns, EventColumns, EventRow},
+    event::{Event, OrderKey},
+    log::Offset,
     partition::Table,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -55,15 +57,37 @@ fn columns(table: Table, mut rows: Rows, plaintexts: &Plaintexts) -> Result<Reco
     for Row { offset, order, event, .. } in rows.events {
         match event {
             Landed::AsSent(place) => {
-                let event = plaintexts.event(place)?;
-                if event.id != order.id {
-                    // What was judged is what is written: reading back compares with what is written here.
-                    return Err(TransformError::Integrity(format!("offset {offset}: another event lies in its place")));
-                }
-                columns.push(&EventRow::new(offset, event))?;
+                columns.push(&EventRow::new(offset, judged(plaintexts.event(place)?, order, offset)?))?
             }
             Landed::Amendment(event) => columns.push(&EventRow::new(offset, *event))?,
         }
     }
     Ok(columns.finish()?)
+}
+
+/// The event that was judged under this key. Reading back would not see another one, as it compares with what is written
+/// here.
+fn judged<T>(event: Event<T>, key: OrderKey, offset: Offset) -> Result<Event<T>, TransformError> {
+    if event.order_key() != key {
+        return Err(TransformError::Integrity(format!("offset {offset}: another event lies in its place")));
+    }
+    Ok(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::land::opened::tests::event;
+    use schemas::{ids::EventId, time::Millis};
+
+    #[test]
+    fn an_event_is_written_under_the_key_that_it_was_judged_by_and_no_other() {
+        let key = event(1).order_key();
+        assert!(judged(event(1), key, Offset(5)).is_ok());
+        for other in
+            [OrderKey { id: EventId([2; 16]), ..key }, OrderKey { at: Millis(1), ..key }, OrderKey { seq: 1, ..key }]
+        {
+            assert!(matches!(judged(event(1), other, Offset(5)), Err(TransformError::Integrity(_))));
+        }
+    }
 }
