@@ -1,6 +1,6 @@
 //! Ten thousand workspaces at half an event a second each: what a round of land, derive and compact costs, and whether it
-//! stays flat. Time is compressed: a round appends what comes in `SECONDS` and lands it at once.
-//! `WORKSPACES=10000 SECONDS=60 ROUNDS=5 cargo bench --bench workspaces`.
+//! stays flat. Time is compressed: a round appends what comes in `SECONDS_A_ROUND` and lands it at once.
+//! `WORKSPACES=10000 SECONDS_A_ROUND=60 ROUNDS=5 cargo bench --bench workspaces`, or `infra/bench workspaces`.
 #![allow(clippy::expect_used, reason = "a bench that cannot set up has nothing to measure")]
 #[path = "../transform/tests/support/mod.rs"]
 mod support;
@@ -22,7 +22,8 @@ fn status_mib(field: &str) -> u64 {
 
 #[tokio::main]
 async fn main() {
-    let (workspaces, seconds, rounds) = (setting("WORKSPACES", 10_000), setting("SECONDS", 60), setting("ROUNDS", 5));
+    let (workspaces, seconds, rounds) =
+        (setting("WORKSPACES", 10_000), setting("SECONDS_A_ROUND", 60), setting("ROUNDS", 5));
     let house = House::new(schemas::clock::Clock::now(&SystemClock)).await;
     let begun = Instant::now();
     let mut customers = Vec::new();

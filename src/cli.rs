@@ -65,7 +65,8 @@ pub struct Demo {
     /// Workspaces to play in
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub workspaces: u64,
-    /// Events a second to send, instead of as many as the node takes; answer times then count from when a post was due
+    /// Events a second to send as they happen, instead of hours of them as fast as the node takes them; answer times then
+    /// count from when a post was due
     #[arg(long, value_name = "N")]
     pub rate: Option<u32>,
     /// Seed of the traffic: the same seed sends the same conversations

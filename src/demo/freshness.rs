@@ -1,6 +1,10 @@
 //! How long it takes from the acknowledgement of a post until its message is visible, seen from outside: by the answer
 //! to the post on one side and the live stream on the other.
-use super::{client::Server, stage::Stage};
+use super::{
+    check::{Digest, DigestState},
+    client::Server,
+    stage::Stage,
+};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::Method;
@@ -15,17 +19,43 @@ use tokio::task::JoinSet;
 /// Streams that are opened at most; with more workspaces a sample of them is watched.
 const STREAMS: usize = 32;
 
+/// So many measured messages are forgotten at once.
+const FORGET: usize = 100_000;
+/// Copies of a message come within this time.
+const COPIES: Duration = Duration::from_secs(60);
+
 enum Moment {
     Accepted(Instant),
     Visible(Instant),
-    Measured,
+    Measured(Instant),
 }
 
 #[derive(Default)]
 struct Moments {
-    by_message: HashMap<(usize, String), Moment>,
+    by_message: HashMap<Digest, Moment, DigestState>,
     waiting: usize,
+    measured: usize,
     samples: Vec<f64>,
+}
+
+impl Moments {
+    /// A message was accepted at one instant and seen at another.
+    fn measured(&mut self, key: Digest, accepted: Instant, visible: Instant) {
+        // Seen before its sender heard of it: no time at all.
+        self.samples.push(visible.saturating_duration_since(accepted).as_secs_f64() * 1000.0);
+        let now = accepted.max(visible);
+        self.by_message.insert(key, Moment::Measured(now));
+        self.measured += 1;
+        if self.measured >= FORGET {
+            self.by_message.retain(|_, moment| !matches!(moment, Moment::Measured(at) if now - *at > COPIES));
+            self.measured = 0;
+        }
+    }
+}
+
+/// The live stream does not say of which platform a message is; their ids differ.
+fn key(shop: usize, id: &str) -> Digest {
+    Digest::identity((shop, false), id)
 }
 
 /// Measures. Cheap to clone.
@@ -38,40 +68,49 @@ impl Freshness {
         if shop >= STREAMS {
             return;
         }
+        let key = key(shop, id);
         let mut moments = self.0.lock();
-        let key = (shop, id.to_owned());
         match moments.by_message.get(&key) {
             None => {
                 moments.by_message.insert(key, Moment::Accepted(at));
                 moments.waiting += 1;
             }
-            // Seen before its sender heard of it: no time at all.
             Some(Moment::Visible(seen)) => {
-                let took = seen.saturating_duration_since(at);
-                moments.samples.push(took.as_secs_f64() * 1000.0);
-                moments.by_message.insert(key, Moment::Measured);
+                let seen = *seen;
+                moments.measured(key, at, seen);
             }
             // A copy.
-            Some(Moment::Accepted(_) | Moment::Measured) => {}
+            Some(Moment::Accepted(_) | Moment::Measured(_)) => {}
         }
     }
 
     /// A message was seen.
     fn visible(&self, shop: usize, id: &str, at: Instant) {
+        let key = key(shop, id);
         let mut moments = self.0.lock();
-        let key = (shop, id.to_owned());
         match moments.by_message.get(&key) {
             None => {
                 moments.by_message.insert(key, Moment::Visible(at));
             }
             Some(Moment::Accepted(accepted)) => {
-                let took = at.saturating_duration_since(*accepted);
-                moments.samples.push(took.as_secs_f64() * 1000.0);
+                let accepted = *accepted;
                 moments.waiting -= 1;
-                moments.by_message.insert(key, Moment::Measured);
+                moments.measured(key, accepted, at);
             }
-            Some(Moment::Visible(_) | Moment::Measured) => {}
+            Some(Moment::Visible(_) | Moment::Measured(_)) => {}
         }
+    }
+
+    /// The times so far, in milliseconds, from the one with this number on.
+    pub fn since(&self, number: usize) -> Vec<f64> {
+        self.0.lock().samples.get(number..).unwrap_or_default().to_vec()
+    }
+
+    /// Bytes that are kept for all this, nearly: the client's part of a process's memory.
+    pub fn bytes(&self) -> u64 {
+        let moments = self.0.lock();
+        let (known, samples) = (moments.by_message.capacity(), moments.samples.capacity());
+        (known * size_of::<(Digest, Moment)>() + samples * size_of::<f64>()) as u64
     }
 
     /// Waits until all that was acknowledged was seen, or `patience` is over; gives the times in milliseconds.
@@ -170,6 +209,20 @@ mod tests {
         freshness.visible(0, "a", start + Duration::from_millis(5));
         freshness.visible(1, "b", start);
         freshness.accepted(1, "b", start + Duration::from_millis(1));
+        assert_eq!(freshness.since(1), [0.0]);
         assert_eq!(freshness.finish(Duration::ZERO).await, [5.0, 0.0]);
+    }
+
+    #[tokio::test]
+    async fn what_was_measured_is_forgotten_once_no_copy_comes_any_more() {
+        let freshness = Freshness::default();
+        let start = Instant::now();
+        for n in 0..2 * FORGET {
+            let at = start + Duration::from_millis(n as u64);
+            freshness.accepted(0, &n.to_string(), at);
+            freshness.visible(0, &n.to_string(), at);
+        }
+        assert!(freshness.0.lock().by_message.len() <= COPIES.as_millis() as usize + 1);
+        assert_eq!(freshness.since(0).len(), 2 * FORGET);
     }
 }

@@ -9,6 +9,7 @@ mod play;
 mod readback;
 mod report;
 mod stage;
+mod timeline;
 mod traffic;
 
 use crate::{
@@ -22,7 +23,9 @@ use check::Verdict;
 use client::Server;
 use freshness::Freshness;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 use place::DemoDir;
+use play::Played;
 use report::{Percentiles, Report};
 use schemas::clock::{Clock, SystemClock};
 use serde_json::Value;
@@ -30,9 +33,11 @@ use stage::Stage;
 use std::{
     io::IsTerminal,
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
-use traffic::{Cast, Traffic};
+use timeline::Timeline;
+use traffic::{Cast, Times, Traffic};
 
 /// How long messages may take to appear that were acknowledged last.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -96,11 +101,21 @@ async fn act(node: &Node, cast: &Cast, options: &cli::Demo, began: Instant) -> R
 
     let progress = progress(options.events);
     let events = usize::try_from(options.events).unwrap_or(usize::MAX);
-    let traffic = Traffic::new(options.seed, cast.clone(), SystemClock.now(), events);
+    let now = SystemClock.now();
+    let times = options.rate.map_or(Times::before(now), |rate| Times::Live { from: now.0, rate });
+    let traffic = Traffic::new(options.seed, cast.clone(), times, events);
+    let played = Arc::new(Mutex::new(Played::default()));
+    let takes = Duration::from_secs(options.rate.map_or(0, |rate| options.events / u64::from(rate.max(1))));
+    let mut timeline = Timeline::new(played.clone(), freshness.clone(), takes);
     let started = Instant::now();
-    let played = play::play(traffic, &ingest, &stage, &freshness, &progress, options.rate);
-    let mut played = played.await.map_err(CommandError::failed)?;
+    tokio::select! {
+        all = play::play(traffic, &ingest, &stage, &freshness, &progress, options.rate, played.clone()) => {
+            all.map_err(CommandError::failed)?;
+        }
+        () = timeline.watch(node) => {}
+    }
     let play_s = started.elapsed().as_secs_f64();
+    let mut played = std::mem::take(&mut *played.lock());
     progress.set_message("waiting for the last messages to appear");
     let mut fresh = freshness.finish(PATIENCE).await;
     drop(streams);
@@ -121,9 +136,9 @@ async fn act(node: &Node, cast: &Cast, options: &cli::Demo, began: Instant) -> R
 
     let wanted = &played.expectation;
     // Missing in any of the ways to read is lost, twice in any of them is doubled.
-    let verdict = Verdict::of(&wanted.events(), &read.events)
-        .and(Verdict::of(&wanted.messages(), &read.messages))
-        .and(Verdict::of(&wanted.dead_letters(), &dead));
+    let verdict = Verdict::of(wanted.events(), &read.events)
+        .and(Verdict::of(wanted.messages(), &read.messages))
+        .and(Verdict::of(wanted.dead_letters(), &dead));
     let (files, bytes) = node.data_files().await.map_err(CommandError::failed)?;
     let mut responses = read.first_responses;
     let report = Report {
@@ -139,6 +154,7 @@ async fn act(node: &Node, cast: &Cast, options: &cli::Demo, began: Instant) -> R
         bytes,
         peak_rss: process::peak_rss_bytes(),
         play_s,
+        timeline: if options.rate.is_some() { timeline.steps } else { Vec::new() },
         elapsed_s: began.elapsed().as_secs_f64(),
     };
     Ok(Act { report, stage, inbox })

@@ -1,6 +1,6 @@
 //! Reads everything back from outside.
 use super::{
-    check::Found,
+    check::Digest,
     client::{Client, Server, query},
     stage::{Place, Stage, command},
 };
@@ -21,9 +21,9 @@ const CONNECTIONS: usize = 4;
 #[derive(Default)]
 pub struct ReadBack {
     /// `GET /v1/events` of all workspaces.
-    pub events: Vec<Found>,
+    pub events: Vec<Digest>,
     /// The message pages of all conversations.
-    pub messages: Vec<Found>,
+    pub messages: Vec<Digest>,
     /// Conversations.
     pub conversations: u64,
     /// From a conversation's first customer message to the first answer by a person, in milliseconds.
@@ -122,7 +122,7 @@ pub async fn first_page(api: &Server, place: &Place) -> Read<Vec<Value>> {
 ///
 /// # Errors
 /// When they cannot be read.
-pub async fn dead_letters(desk: &Desk, stage: &Stage, known: &HashSet<String>) -> Read<Vec<Found>> {
+pub async fn dead_letters(desk: &Desk, stage: &Stage, known: &HashSet<String>) -> Read<Vec<Digest>> {
     let mut found = Vec::new();
     let places = stage.places.iter().map(|place| place.workspace.as_str());
     for workspace in places.chain(["system"]) {
@@ -135,13 +135,13 @@ pub async fn dead_letters(desk: &Desk, stage: &Stage, known: &HashSet<String>) -
                 Some(_) => match account(stage, &letter["connection"]) {
                     Some(account) => Some(account),
                     None => {
-                        found.push(Found::Foreign(letter["connection"].to_string()));
+                        found.push(Digest::foreign(&letter["connection"].to_string()));
                         continue;
                     }
                 },
             };
             let bytes = STANDARD.decode(text(&letter, "content")?).map_err(|error| error.to_string())?;
-            found.push(Found::Dead { account, bytes });
+            found.push(Digest::dead(account, &bytes));
         }
     }
     Ok(found)
@@ -161,23 +161,23 @@ async fn letters(desk: &Desk, workspace: &str) -> Read<Vec<Value>> {
     shown.map(|(_, items)| items).map_err(|error| error.to_string())
 }
 
-fn found(stage: &Stage, item: &Value, connection: &Value) -> Read<Found> {
+fn found(stage: &Stage, item: &Value, connection: &Value) -> Read<Digest> {
     let kind: Kind = text(item, "kind")?.parse().map_err(|_| "an event of unknown kind".to_owned())?;
     if kind == Kind::Message {
         return message_of(stage, &item["body"], connection);
     }
     let at = instant(item)?;
     Ok(match account(stage, connection) {
-        Some(account) => Found::Event { account, kind, at },
-        None => Found::Foreign(connection.to_string()),
+        Some(account) => Digest::event(account, kind, at),
+        None => Digest::foreign(&connection.to_string()),
     })
 }
 
-fn message_of(stage: &Stage, message: &Value, connection: &Value) -> Read<Found> {
-    let id = text(message, "platform_message_id")?.to_owned();
+fn message_of(stage: &Stage, message: &Value, connection: &Value) -> Read<Digest> {
+    let id = text(message, "platform_message_id")?;
     Ok(match account(stage, connection) {
-        Some(account) => Found::Message { account, id, text: message["text"].as_str().map(str::to_owned) },
-        None => Found::Foreign(connection.to_string()),
+        Some(account) => Digest::message(account, id, message["text"].as_str()),
+        None => Digest::foreign(&connection.to_string()),
     })
 }
 

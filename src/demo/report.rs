@@ -1,5 +1,8 @@
 //! The result, as an object and as a table that a person understands.
-use super::check::Verdict;
+use super::{
+    check::Verdict,
+    timeline::{self, Step},
+};
 use crate::{node::Totals, output};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -24,7 +27,8 @@ impl Percentiles {
         Some(Self { p50: at(0.5)?, p99: at(0.99)? })
     }
 
-    fn json(of: Option<Self>) -> Value {
+    /// As an object; its parts are null where there was nothing.
+    pub fn json(of: Option<Self>) -> Value {
         json!({ "p50": of.map(|of| of.p50), "p99": of.map(|of| of.p99) })
     }
 }
@@ -56,6 +60,8 @@ pub struct Report {
     pub peak_rss: u64,
     /// From the first post to the last answer.
     pub play_s: f64,
+    /// How it went over time, at a rate; empty otherwise.
+    pub timeline: Vec<Step>,
     /// All of it.
     pub elapsed_s: f64,
 }
@@ -87,6 +93,7 @@ impl Report {
             "data_bytes": self.bytes,
             "peak_rss_bytes": self.peak_rss,
             "play_s": round(self.play_s),
+            "timeline": timeline::json(&self.timeline),
             "elapsed_s": round(self.elapsed_s),
         })
     }
@@ -117,7 +124,11 @@ impl Report {
         for (name, value) in rows {
             table.add_row([name.to_owned(), value]);
         }
-        table.to_string()
+        let mut text = table.to_string();
+        if !self.timeline.is_empty() {
+            let _ = write!(text, "\n\n{}", timeline::table(&self.timeline));
+        }
+        text
     }
 }
 

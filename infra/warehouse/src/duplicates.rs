@@ -15,6 +15,7 @@
 //! A copy is dropped, but for one thing: where it names the member who wrote a message and the first one does not, it
 //! becomes an author amendment ([`judge`]).
 mod authors;
+mod search;
 
 pub use authors::{Origins, Verdict, is_first, judge};
 
@@ -313,7 +314,7 @@ impl Duplicates {
             }
             let ids = self.ids_of(file).await?;
             for candidate in concerned {
-                let from = ids.partition_point(|(id, _)| *id < candidate.id);
+                let from = search::place_of(&ids, candidate.id, |(id, _)| *id);
                 let copies = ids[from..].iter().take_while(|(id, _)| *id == candidate.id);
                 if copies.into_iter().any(|(_, at)| candidate.meets(*at)) {
                     found.insert(candidate.key());

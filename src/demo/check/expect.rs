@@ -1,26 +1,43 @@
 //! What must be found, worked out from what the player sent.
-use super::Found;
+use super::{Account, Digest, DigestState};
 use crate::demo::traffic::{Fact, Sent};
 use schemas::kind::Kind;
 use std::collections::{HashMap, HashSet};
 
-/// A shop's account: its number, and LINE or Facebook.
-pub type Account = (usize, bool);
-
 #[derive(Default)]
 struct Message {
-    /// `None` until the message itself was sent: edits may come first, or alone.
-    text: Option<Option<String>>,
-    edit: Option<(i64, i64, String)>,
-    unsent: bool,
+    /// As it was sent. `None` until then: edits may come first, or alone.
+    first: Option<Digest>,
+    /// Few messages have any.
+    changes: Option<Box<Changes>>,
+}
+
+#[derive(Default)]
+struct Changes {
+    edit: Option<Edit>,
+    /// As it is shown once it was taken back.
+    unsent: Option<Digest>,
+}
+
+struct Edit {
+    rank: (i64, i64, String),
+    shown: Digest,
+}
+
+impl Message {
+    fn shown(&self) -> Option<Digest> {
+        let first = self.first?;
+        let Some(changes) = &self.changes else { return Some(first) };
+        Some(changes.unsent.or_else(|| changes.edit.as_ref().map(|edit| edit.shown)).unwrap_or(first))
+    }
 }
 
 /// Collects what was sent. Copies of an element change nothing, as it should be.
 #[derive(Default)]
 pub struct Expectation {
-    messages: HashMap<(Account, String), Message>,
-    others: HashSet<(Account, Kind, i64)>,
-    dead: HashSet<(Option<Account>, String)>,
+    messages: HashMap<Digest, Message, DigestState>,
+    others: HashSet<Digest, DigestState>,
+    dead: HashSet<Digest, DigestState>,
     sent: u64,
 }
 
@@ -31,28 +48,33 @@ impl Expectation {
         self.sent += 1;
         match &sent.fact {
             Fact::Message { id, text } => {
-                self.messages.entry((account, id.clone())).or_default().text = Some(text.clone());
+                self.message(account, id).first = Some(Digest::message(account, id, text.as_deref()));
             }
-            Fact::Edit { message, text, order, at } => {
-                self.others.insert((account, Kind::Edit, *at));
-                let message = self.messages.entry((account, message.clone())).or_default();
-                let edit = (*order, *at, text.clone());
-                if message.edit.as_ref().is_none_or(|newest| *newest < edit) {
-                    message.edit = Some(edit);
+            Fact::Edit { message: id, text, order, at } => {
+                self.others.insert(Digest::event(account, Kind::Edit, *at));
+                let edit = &mut self.message(account, id).changes.get_or_insert_default().edit;
+                let rank = (*order, *at, text.clone());
+                if edit.as_ref().is_none_or(|newest| newest.rank < rank) {
+                    *edit = Some(Edit { rank, shown: Digest::message(account, id, Some(text)) });
                 }
             }
-            Fact::Unsend { message, at } => {
-                self.others.insert((account, Kind::Unsend, *at));
-                self.messages.entry((account, message.clone())).or_default().unsent = true;
+            Fact::Unsend { message: id, at } => {
+                self.others.insert(Digest::event(account, Kind::Unsend, *at));
+                let shown = Digest::message(account, id, None);
+                self.message(account, id).changes.get_or_insert_default().unsent = Some(shown);
             }
             Fact::Other { kind, at } => {
-                self.others.insert((account, *kind, *at));
+                self.others.insert(Digest::event(account, *kind, *at));
             }
             Fact::Dead { bytes, system } => {
-                self.dead.insert(((!system).then_some(account), bytes.clone()));
+                self.dead.insert(Digest::dead((!system).then_some(account), bytes.as_bytes()));
             }
             Fact::Ignored => {}
         }
+    }
+
+    fn message(&mut self, account: Account, id: &str) -> &mut Message {
+        self.messages.entry(Digest::identity(account, id)).or_default()
     }
 
     /// Elements that were sent, copies included.
@@ -61,31 +83,24 @@ impl Expectation {
     }
 
     /// The messages as they must be shown, once each.
-    pub fn messages(&self) -> Vec<Found> {
-        let shown = self.messages.iter().filter_map(|((account, id), message)| {
-            let text = match (&message.text, &message.edit) {
-                (None, _) => return None,
-                (Some(_), _) if message.unsent => None,
-                (Some(_), Some((_, _, text))) => Some(text.clone()),
-                (Some(text), None) => text.clone(),
-            };
-            Some(Found::Message { account: *account, id: id.clone(), text })
-        });
-        shown.collect()
+    pub fn messages(&self) -> impl Iterator<Item = Digest> {
+        self.messages.values().filter_map(Message::shown)
     }
 
     /// All events, once each.
-    pub fn events(&self) -> Vec<Found> {
-        let others =
-            self.others.iter().map(|(account, kind, at)| Found::Event { account: *account, kind: *kind, at: *at });
-        self.messages().into_iter().chain(others).collect()
+    pub fn events(&self) -> impl Iterator<Item = Digest> {
+        self.messages().chain(self.others.iter().copied())
     }
 
     /// What lies in the dead letters, once each.
-    pub fn dead_letters(&self) -> Vec<Found> {
-        self.dead
-            .iter()
-            .map(|(account, bytes)| Found::Dead { account: *account, bytes: bytes.clone().into() })
-            .collect()
+    pub fn dead_letters(&self) -> impl Iterator<Item = Digest> {
+        self.dead.iter().copied()
+    }
+
+    /// Bytes that are kept for all this, nearly: the client's part of a process's memory.
+    pub fn bytes(&self) -> u64 {
+        let messages = self.messages.capacity() * size_of::<(Digest, Message)>();
+        let others = (self.others.capacity() + self.dead.capacity()) * size_of::<Digest>();
+        (messages + others) as u64
     }
 }

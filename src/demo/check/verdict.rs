@@ -1,39 +1,6 @@
 //! Two multisets compared.
-use super::expect::Account;
-use schemas::kind::Kind;
+use super::{Digest, DigestState};
 use std::collections::HashMap;
-
-/// Something that must be found, or that was.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Found {
-    /// A message with its words as they are shown.
-    Message {
-        /// Whose.
-        account: Account,
-        /// The platform's id of it.
-        id: String,
-        /// Its words.
-        text: Option<String>,
-    },
-    /// Any other event.
-    Event {
-        /// Whose.
-        account: Account,
-        /// What.
-        kind: Kind,
-        /// When, in milliseconds.
-        at: i64,
-    },
-    /// A dead letter.
-    Dead {
-        /// Whose; `None` in the workspace `system`.
-        account: Option<Account>,
-        /// What came.
-        bytes: Vec<u8>,
-    },
-    /// Something of a connection that the player does not know.
-    Foreign(String),
-}
 
 /// The difference of two multisets.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -46,13 +13,13 @@ pub struct Verdict {
 
 impl Verdict {
     /// Compares.
-    pub fn of(wanted: &[Found], found: &[Found]) -> Self {
-        let mut balance: HashMap<&Found, i64> = HashMap::with_capacity(wanted.len());
+    pub fn of(wanted: impl IntoIterator<Item = Digest>, found: &[Digest]) -> Self {
+        let mut balance: HashMap<Digest, i64, DigestState> = HashMap::default();
         for one in wanted {
             *balance.entry(one).or_default() += 1;
         }
         for one in found {
-            *balance.entry(one).or_default() -= 1;
+            *balance.entry(*one).or_default() -= 1;
         }
         let mut verdict = Self::default();
         for missing in balance.into_values() {
@@ -79,6 +46,7 @@ mod tests {
         check::Expectation,
         traffic::{Fact, Sent},
     };
+    use schemas::kind::Kind;
 
     fn sent(fact: Fact) -> Sent {
         Sent { shop: 0, line: true, fact }
@@ -88,8 +56,8 @@ mod tests {
         Fact::Message { id: id.into(), text: Some(text.into()) }
     }
 
-    fn shown(id: &str, text: Option<&str>) -> Found {
-        Found::Message { account: (0, true), id: id.into(), text: text.map(Into::into) }
+    fn shown(id: &str, text: Option<&str>) -> Digest {
+        Digest::message((0, true), id, text)
     }
 
     fn expectation() -> Expectation {
@@ -118,26 +86,25 @@ mod tests {
     fn edits_unsends_and_copies_are_taken_into_account() {
         let expectation = expectation();
         let right = [shown("a", Some("three")), shown("b", None), shown("c", Some("stays"))];
-        assert_eq!(Verdict::of(&expectation.messages(), &right), Verdict::default());
-        assert_eq!(expectation.events().len(), 3 + 5);
-        assert_eq!(expectation.dead_letters().len(), 1);
+        assert_eq!(Verdict::of(expectation.messages(), &right), Verdict::default());
+        assert_eq!(expectation.events().count(), 3 + 5);
+        assert_eq!(expectation.dead_letters().count(), 1);
         assert_eq!(expectation.sent(), 13);
     }
 
     #[test]
     fn a_planted_loss_and_a_planted_double_are_found() {
-        let wanted = expectation().events();
-        assert_eq!(Verdict::of(&wanted, &wanted), Verdict::default());
-        assert_eq!(Verdict::of(&wanted, &wanted[1..]), Verdict { lost: 1, doubled: 0 });
-        let twice: Vec<Found> = wanted.iter().chain(&wanted[..2]).cloned().collect();
-        assert_eq!(Verdict::of(&wanted, &twice), Verdict { lost: 0, doubled: 2 });
+        let wanted: Vec<Digest> = expectation().events().collect();
+        let of = |found: &[Digest]| Verdict::of(wanted.iter().copied(), found);
+        assert_eq!(of(&wanted), Verdict::default());
+        assert_eq!(of(&wanted[1..]), Verdict { lost: 1, doubled: 0 });
+        assert_eq!(of(&[&wanted[..], &wanted[..2]].concat()), Verdict { lost: 0, doubled: 2 });
         // Old words, or words that were taken back, are a loss and a double.
         let mut old = wanted.clone();
         let at = old.iter().position(|f| *f == shown("b", None)).unwrap();
         old[at] = shown("b", Some("gone"));
-        assert_eq!(Verdict::of(&wanted, &old), Verdict { lost: 1, doubled: 1 });
-        let foreign = Found::Foreign("x".into());
-        assert_eq!(Verdict::of(&[], &[foreign]), Verdict { lost: 0, doubled: 1 });
-        assert_eq!(Verdict::of(&wanted, &[]).and(Verdict::of(&[], &wanted)).lost, wanted.len() as u64);
+        assert_eq!(of(&old), Verdict { lost: 1, doubled: 1 });
+        assert_eq!(Verdict::of([], &[Digest::foreign("x")]), Verdict { lost: 0, doubled: 1 });
+        assert_eq!(of(&[]).and(Verdict::of([], &wanted)).lost, wanted.len() as u64);
     }
 }

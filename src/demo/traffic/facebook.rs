@@ -22,6 +22,8 @@ pub struct FacebookTalk<'a, R> {
     pub of: &'a Shop,
     pub person: String,
     pub at: i64,
+    /// What pauses are divided by.
+    pub hurry: i64,
     pub items: Vec<Item>,
 }
 
@@ -70,7 +72,7 @@ impl<R: Rng> FacebookTalk<'_, R> {
     }
 
     fn pause(&mut self, least: i64, most: i64) {
-        self.at += self.rng.random_range(least..most);
+        self.at += self.rng.random_range(least..most) / self.hurry;
     }
 
     fn now(&mut self) -> i64 {

@@ -49,4 +49,9 @@ impl Instants {
         }
         at
     }
+
+    /// Forgets those before an instant, of which none is asked for again.
+    pub fn forget_before(&mut self, instant: i64) {
+        self.0.retain(|(.., at)| *at >= instant);
+    }
 }

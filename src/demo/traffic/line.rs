@@ -6,7 +6,7 @@ use super::{
     random,
 };
 use crate::demo::payload::line::{self, Chat};
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, rngs::StdRng};
 use schemas::kind::Kind;
 use serde_json::{Value, json};
 
@@ -17,18 +17,22 @@ const MINUTE: i64 = 60 * SECOND;
 pub struct LineTalk<'a, R> {
     pub rng: &'a mut R,
     pub instants: &'a mut Instants,
+    /// Gives the ids of who talks.
+    pub people: StdRng,
     pub shop: usize,
     pub at: i64,
+    /// What pauses are divided by.
+    pub hurry: i64,
     pub items: Vec<Item>,
 }
 
 impl<R: Rng> LineTalk<'_, R> {
     /// Plays a whole conversation.
     pub fn play(mut self, phrases: &Phrases) -> Vec<Item> {
-        let group = self.rng.random_bool(0.06).then(|| random::line_id(self.rng, 'C'));
+        let group = self.rng.random_bool(0.06).then(|| random::line_id(&mut self.people, 'C'));
         let people = if group.is_some() { 3 } else { 1 };
         let chats: Vec<Chat> =
-            (0..people).map(|_| Chat { user: random::line_id(self.rng, 'U'), group: group.clone() }).collect();
+            (0..people).map(|_| Chat { user: random::line_id(&mut self.people, 'U'), group: group.clone() }).collect();
         if group.is_some() {
             self.other(&chats[0], Kind::Join, json!({ "type": "join" }));
             let members: Vec<Value> = chats.iter().map(|c| json!({ "type": "user", "userId": c.user })).collect();
@@ -71,7 +75,7 @@ impl<R: Rng> LineTalk<'_, R> {
     }
 
     fn pause(&mut self, least: i64, most: i64) {
-        self.at += self.rng.random_range(least..most);
+        self.at += self.rng.random_range(least..most) / self.hurry;
     }
 
     fn now(&mut self) -> i64 {

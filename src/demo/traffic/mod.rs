@@ -10,37 +10,41 @@ mod posts;
 pub mod random;
 #[cfg(test)]
 mod tests;
+mod times;
 
 pub use cast::Cast;
 pub use fact::{Fact, Sent};
 pub use posts::{Post, Target};
+pub use times::Times;
 
 use facebook::FacebookTalk;
 use item::{Instants, Item};
 use line::LineTalk;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use schemas::time::Millis;
+use times::Stretch;
 
 /// Most elements that are made at once, so that any number of events takes the same memory.
 const WAVE: usize = 10_000;
-/// Conversations begin within this time before now.
-const SPAN: i64 = 8 * 3_600_000;
+/// Customers of an account in live traffic: they come back, so that any length of it has as many conversations.
+const CUSTOMERS: u64 = 1000;
 
 /// Makes traffic, wave after wave.
 pub struct Traffic {
     rng: StdRng,
     cast: Cast,
-    now: i64,
+    times: Times,
+    sent: usize,
     left: usize,
     instants: Instants,
-    first: bool,
+    /// What comes after the wave in which its conversation began.
+    carried: Vec<Item>,
 }
 
 impl Traffic {
-    /// Traffic of `events` elements, copies included, that happened up to `now`.
-    pub fn new(seed: u64, cast: Cast, now: Millis, events: usize) -> Self {
+    /// Traffic of `events` elements, copies included.
+    pub fn new(seed: u64, cast: Cast, times: Times, events: usize) -> Self {
         let rng = StdRng::seed_from_u64(seed);
-        Self { rng, cast, now: now.0, left: events, instants: Instants::default(), first: true }
+        Self { rng, cast, times, sent: 0, left: events, instants: Instants::default(), carried: Vec::new() }
     }
 
     /// The next posts, in the order in which they are sent.
@@ -49,14 +53,16 @@ impl Traffic {
             return None;
         }
         let size = self.left.min(WAVE);
-        self.left -= size;
-        let mut items = self.items(size);
+        let stretch = self.times.stretch(self.sent, size);
+        let mut items = self.items(size, stretch);
         self.shake(&mut items);
         self.copy(&mut items, size);
         let mut posts = posts::gather(&mut self.rng, &self.cast, items);
-        if std::mem::take(&mut self.first) {
+        if self.sent == 0 {
             self.formalities(&mut posts);
         }
+        self.left -= size;
+        self.sent += size;
         Some(posts)
     }
 
@@ -66,21 +72,17 @@ impl Traffic {
     }
 
     /// A wave without its copies, by time.
-    fn items(&mut self, size: usize) -> Vec<Item> {
+    fn items(&mut self, size: usize, stretch: Stretch) -> Vec<Item> {
         // In very little traffic all is readable.
         let (dead, ignored) = (if size < 20 { 0 } else { size.div_ceil(250) }, size / 300);
         let talk = size.saturating_sub(Self::copies(size) + dead + ignored);
-        let mut items = Vec::with_capacity(size);
-        while items.len() < talk {
-            items.append(&mut self.conversation());
-        }
-        items.truncate(talk);
+        let mut items = self.talk(talk, stretch);
         for _ in 0..dead {
-            let at = self.moment();
+            let at = self.moment(stretch);
             items.push(noise::dead(&mut self.rng, &self.cast, &mut self.instants, at));
         }
         for _ in 0..ignored {
-            let at = self.moment();
+            let at = self.moment(stretch);
             items.push(noise::ignored(&mut self.rng, &self.cast, &mut self.instants, at));
         }
         items.truncate(size - Self::copies(size));
@@ -88,26 +90,50 @@ impl Traffic {
         items
     }
 
-    fn moment(&mut self) -> i64 {
-        self.now - self.rng.random_range(60_000..SPAN)
+    /// So many elements of conversations.
+    fn talk(&mut self, count: usize, stretch: Stretch) -> Vec<Item> {
+        let is_in = |item: &Item| item.at <= stretch.to;
+        let (mut items, mut later) = std::mem::take(&mut self.carried).into_iter().partition::<Vec<_>, _>(is_in);
+        while items.len() < count {
+            for item in self.conversation(stretch) {
+                if is_in(&item) { items.push(item) } else { later.push(item) }
+            }
+        }
+        if self.times.is_live() {
+            items.sort_by_key(|item| item.at);
+            later.extend(items.drain(count..));
+            self.carried = later;
+            self.instants.forget_before(stretch.from);
+        }
+        // Without a later, what would lie in it has not happened yet.
+        items.truncate(count);
+        items
     }
 
-    /// One conversation; what would lie in the future has not happened yet.
-    fn conversation(&mut self) -> Vec<Item> {
+    fn moment(&mut self, stretch: Stretch) -> i64 {
+        self.rng.random_range(stretch.from..stretch.last_beginning)
+    }
+
+    /// One conversation.
+    fn conversation(&mut self, stretch: Stretch) -> Vec<Item> {
         let shop = self.rng.random_range(0..self.cast.shops.len());
         let own = self.rng.random_bool(0.6);
         let language = if own { self.cast.shops[shop].language } else { self.rng.random_range(0..phrases::ALL.len()) };
         let phrases = phrases::ALL[language % phrases::ALL.len()];
-        let at = self.moment();
-        let (rng, instants) = (&mut self.rng, &mut self.instants);
-        let mut items = if rng.random_bool(0.5) {
-            LineTalk { rng, instants, shop, at, items: Vec::new() }.play(phrases)
+        let at = self.moment(stretch);
+        let person = if self.times.is_live() {
+            shop as u64 * CUSTOMERS + self.rng.random_range(0..CUSTOMERS)
         } else {
-            let (of, person) = (&self.cast.shops[shop], random::digits(rng, 16));
-            FacebookTalk { rng, instants, shop, of, person, at, items: Vec::new() }.play(phrases)
+            self.rng.random()
         };
-        items.retain(|item| item.at <= self.now);
-        items
+        let mut people = StdRng::seed_from_u64(person);
+        let (rng, instants, hurry) = (&mut self.rng, &mut self.instants, stretch.hurry);
+        if rng.random_bool(0.5) {
+            LineTalk { rng, instants, people, shop, at, hurry, items: Vec::new() }.play(phrases)
+        } else {
+            let (of, person) = (&self.cast.shops[shop], random::digits(&mut people, 16));
+            FacebookTalk { rng, instants, shop, of, person, at, hurry, items: Vec::new() }.play(phrases)
+        }
     }
 
     /// Some elements come late.

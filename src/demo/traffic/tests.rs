@@ -1,18 +1,52 @@
 //! The player is repeatable, signs correctly, and sends what it was asked to send.
 use super::*;
 use crate::demo::payload::sign;
+use schemas::time::Millis;
 use std::collections::{HashMap, HashSet};
 
 const NOW: Millis = Millis(1_795_335_330_123);
 
 fn all(seed: u64, shops: usize, events: usize) -> (Cast, Vec<Post>) {
     let cast = Cast::new(seed, shops);
-    let mut traffic = Traffic::new(seed, cast.clone(), NOW, events);
+    let posts = played(&cast, seed, Times::before(NOW), events);
+    (cast, posts)
+}
+
+fn played(cast: &Cast, seed: u64, times: Times, events: usize) -> Vec<Post> {
+    let mut traffic = Traffic::new(seed, cast.clone(), times, events);
     let mut posts = Vec::new();
     while let Some(mut wave) = traffic.next_wave() {
         posts.append(&mut wave);
     }
-    (cast, posts)
+    posts
+}
+
+/// The times in the bodies: the last digits of the year 2026 in milliseconds are 13, and no other number looks like it.
+fn times_in(body: &str) -> Vec<i64> {
+    let numbers = body.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() == 13);
+    numbers.filter(|digits| digits.starts_with("179")).filter_map(|digits| digits.parse().ok()).collect()
+}
+
+#[test]
+fn live_traffic_happens_as_it_is_sent_by_customers_who_come_back() {
+    let (rate, events) = (5000, 60_000);
+    let cast = Cast::new(2, 3);
+    let posts = played(&cast, 2, Times::Live { from: NOW.0, rate }, events);
+    assert_eq!(posts.iter().map(|post| post.sent.len()).sum::<usize>(), events);
+    let (mut sent, mut near, mut all) = (0, 0, 0);
+    for post in &posts {
+        let due = NOW.0 + i64::from(sent) * 1000 / i64::from(rate);
+        for at in times_in(&post.body) {
+            all += 1;
+            near += u32::from((at - due).abs() < 2500);
+        }
+        sent += u32::try_from(post.sent.len()).unwrap();
+    }
+    assert!(all > sent / 2 && near * 100 > all * 97, "{near} of {all} times are near");
+    let people: HashSet<&str> =
+        posts.iter().flat_map(|post| post.body.split('"')).filter(|s| s.len() == 33 && s.starts_with('U')).collect();
+    // Every one of them has talked, and who sends what nobody understands is new each time.
+    assert!((3000..3 * 4000).contains(&people.len()), "{} people", people.len());
 }
 
 #[test]

@@ -13,6 +13,12 @@ use std::sync::Arc;
 /// The largest record, sealed. A webhook's body of 1 MiB can become one record.
 pub(super) const RECORD_BYTES: usize = 2 << 20;
 
+/// The most bytes that go in one request.
+pub(super) const BATCH_BYTES: usize = 1 << 20;
+
+/// The most requests that may wait for a broker's answer. An idempotent producer may have no more.
+pub(super) const REQUESTS: usize = 5;
+
 /// A client that only asks. A producer, because that polls for itself; it never sends a record.
 pub(super) type Asker = FutureProducer<Context>;
 
@@ -107,7 +113,10 @@ pub(super) fn producing(options: &Options) -> ClientConfig {
         .set("acks", "all")
         // What is sealed does not shrink, and across records sizes would tell about content.
         .set("compression.type", "none")
-        .set("linger.ms", "1")
+        // What a group of appends waits so that all of it goes in one request; groups come one after the other.
+        .set("linger.ms", "0.5")
+        .set("batch.size", BATCH_BYTES.to_string())
+        .set("max.in.flight.requests.per.connection", REQUESTS.to_string())
         .set("message.max.bytes", RECORD_BYTES.to_string())
         .set("message.timeout.ms", options.patience.as_millis().max(1000).to_string())
         .set("queue.buffering.max.messages", "200000")
@@ -115,9 +124,37 @@ pub(super) fn producing(options: &Options) -> ClientConfig {
     config
 }
 
+/// How a reader fetches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pace {
+    /// What comes, as it comes: nothing is fetched while something is still to be taken, and for 5 ms after it came. A
+    /// fetch that stands at the broker is answered at the first record, so that at thousands of records a second there
+    /// would be nearly as many answers; so there are 200 at most, and none while nothing comes.
+    Following,
+    /// What is there already, as much ahead as there is room for.
+    CatchingUp,
+}
+
+impl Pace {
+    /// The pace for a reader that is so many records behind; in between one goes on as it is.
+    pub fn of(now: Option<Self>, behind: u64) -> Self {
+        match behind {
+            0..1_000 => Self::Following,
+            20_000.. => Self::CatchingUp,
+            _ => now.unwrap_or(Self::Following),
+        }
+    }
+}
+
 /// A reader of one slot, at offsets that it is told.
-pub(super) fn reading(options: &Options) -> ClientConfig {
+pub(super) fn reading(options: &Options, pace: Pace) -> ClientConfig {
     let mut config = common(options);
+    // What has to wait to be taken before nothing more is fetched, and for how long nothing is: by default that is a
+    // second, with which a reader that is behind crawls.
+    let (waiting, pause) = match pace {
+        Pace::Following => ("1", "5"),
+        Pace::CatchingUp => ("100000", "10"),
+    };
     config
         // librdkafka assigns partitions only with a group's name. The group is never joined, nothing is committed.
         .set("group.id", "chatmai-readers")
@@ -126,9 +163,8 @@ pub(super) fn reading(options: &Options) -> ClientConfig {
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed")
         .set("check.crcs", "true")
-        // A full queue stops fetching for this long: the default of a second makes a reader that is behind crawl.
-        .set("fetch.queue.backoff.ms", "10")
-        .set("queued.min.messages", "100000")
+        .set("fetch.queue.backoff.ms", pause)
+        .set("queued.min.messages", waiting)
         .set("queued.max.messages.kbytes", (options.fetch_bytes >> 10).max(1024).to_string())
         .set("fetch.message.max.bytes", RECORD_BYTES.to_string())
         .set("fetch.error.backoff.ms", "100");
@@ -159,7 +195,9 @@ mod tests {
     fn every_client_verifies_and_encrypts() {
         let mut options = Options::new(vec!["a:1".into()], "events", "ca.pem");
         for protocol in ["ssl", "sasl_ssl"] {
-            for config in [asking(&options), producing(&options), reading(&options), grouping(&options, "land")] {
+            let reading = [Pace::Following, Pace::CatchingUp].map(|pace| reading(&options, pace));
+            for config in [asking(&options), producing(&options), grouping(&options, "land")].into_iter().chain(reading)
+            {
                 assert_eq!(config.get("security.protocol"), Some(protocol));
                 assert_eq!(config.get("enable.ssl.certificate.verification"), Some("true"));
                 assert_eq!(config.get("ssl.endpoint.identification.algorithm"), Some("https"));
@@ -170,9 +208,19 @@ mod tests {
         }
         let producing = producing(&options);
         assert_eq!((producing.get("acks"), producing.get("enable.idempotence")), (Some("all"), Some("true")));
-        let reading = reading(&options);
+        let reading = reading(&options, Pace::Following);
         assert_eq!(reading.get("enable.auto.commit"), Some("false"));
         assert_eq!(reading.get("enable.auto.offset.store"), Some("false"));
         assert_eq!(reading.get("auto.offset.reset"), Some("error"));
+    }
+
+    #[test]
+    fn who_is_far_behind_catches_up_and_who_is_near_follows() {
+        use Pace::{CatchingUp, Following};
+        for now in [None, Some(Following), Some(CatchingUp)] {
+            assert_eq!((Pace::of(now, 0), Pace::of(now, 999)), (Following, Following));
+            assert_eq!((Pace::of(now, 20_000), Pace::of(now, u64::MAX)), (CatchingUp, CatchingUp));
+            assert_eq!(Pace::of(now, 5_000), now.unwrap_or(Following));
+        }
     }
 }

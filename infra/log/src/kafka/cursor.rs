@@ -4,7 +4,7 @@
 //! whose reader is slow holds back no other, and librdkafka's own limits are the limits. Queues split off by partition
 //! would do with fewer consumers; they stall when an assignment races with the split.
 use super::{
-    client::{Context, reading},
+    client::{Context, Pace, reading},
     headers,
     options::Options,
 };
@@ -43,6 +43,8 @@ pub(super) struct Cursor {
     consumer: StreamConsumer<Context>,
     topic: Arc<str>,
     slot: Slot,
+    /// How it fetches.
+    pub pace: Pace,
     /// Where the consumer reads on; `None` when it has to be told.
     position: Option<Offset>,
     /// Read and not given out yet, before `position`.
@@ -51,10 +53,16 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    pub fn open(options: &Options, context: &Context, topic: Arc<str>, slot: Slot) -> Result<Self, LogError> {
-        let consumer = reading(options).create_with_context(context.clone());
+    pub fn open(
+        options: &Options,
+        context: &Context,
+        topic: Arc<str>,
+        slot: Slot,
+        pace: Pace,
+    ) -> Result<Self, LogError> {
+        let consumer = reading(options, pace).create_with_context(context.clone());
         let consumer = consumer.map_err(|error| LogError::Unavailable(error.to_string()))?;
-        Ok(Self { consumer, topic, slot, position: None, held: None, run: headers::Run::default() })
+        Ok(Self { consumer, topic, slot, pace, position: None, held: None, run: headers::Run::default() })
     }
 
     /// The offset that comes next.

@@ -1,6 +1,10 @@
-//! Appends: one idempotent producer for all slots.
+//! Appends: one idempotent producer for all slots, and for each slot a writer that has one group of appends under way.
+//!
+//! Whoever comes while a group is under way goes with the next one, so that there are as many requests as the brokers
+//! answer and no more. Left to librdkafka there would be up to five requests of a slot under way, the rest waiting behind
+//! them, and while any wait it asks over and over whether it may send: it keeps a core busy just while the brokers are slow.
 use super::{
-    client::{Context, RECORD_BYTES, producing},
+    client::{BATCH_BYTES, Context, RECORD_BYTES, REQUESTS, producing},
     ends::Ends,
     headers,
     options::{KafkaError, Options},
@@ -22,8 +26,13 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::Instant,
+};
 
+/// Appends that may wait for their slot's writer; who comes then waits for room.
+const WAITING: usize = 1024;
 /// How often an append that waits for room in the queue looks again.
 const LOOK: Duration = Duration::from_millis(2);
 /// What a record may take beside its value: headers, key, and Kafka's own.
@@ -33,17 +42,25 @@ const FLUSH: Duration = Duration::from_secs(2);
 
 /// See the module's documentation.
 pub(super) struct Producer {
-    options: Options,
-    context: Context,
-    topic: Arc<str>,
-    ends: Arc<Ends>,
-    current: Mutex<FutureProducer<Context>>,
-    /// Held while the records of one append are queued, so that they come in their order.
-    turns: Vec<tokio::sync::Mutex<()>>,
-    closed: AtomicBool,
+    sender: Arc<Sender>,
+    writers: Vec<mpsc::Sender<Append>>,
+}
+
+/// An append that waits for its turn.
+struct Append {
+    records: Vec<SealedRecord>,
+    asked: Instant,
+    answer: oneshot::Sender<Result<Appended, LogError>>,
+}
+
+impl Append {
+    fn bytes(&self) -> usize {
+        self.records.iter().map(|record| record.value.len() + OVERHEAD).sum()
+    }
 }
 
 impl Producer {
+    /// Starts the writers; inside a runtime, which they live in.
     pub fn new(
         options: &Options,
         context: Context,
@@ -53,15 +70,22 @@ impl Producer {
     ) -> Result<Self, KafkaError> {
         let current = producing(options).create_with_context(context.clone());
         let current = current.map_err(|error| KafkaError::Refused(error.to_string()))?;
-        Ok(Self {
+        let sender = Arc::new(Sender {
             options: options.clone(),
             context,
             topic,
             ends,
             current: Mutex::new(current),
-            turns: (0..slots).map(|_| tokio::sync::Mutex::default()).collect(),
+            requests: Semaphore::new(REQUESTS),
             closed: AtomicBool::new(false),
-        })
+        });
+        let writer = |slot| {
+            let (writer, appends) = mpsc::channel(WAITING);
+            tokio::spawn(sender.clone().write(Slot(slot), appends));
+            writer
+        };
+        let writers = (0..slots).map(writer).collect();
+        Ok(Self { sender, writers })
     }
 
     /// Appends to a slot that there is; at least one record.
@@ -72,12 +96,90 @@ impl Producer {
         if !records.iter().all(headers::fits) {
             return Err(LogError::Unavailable("a record has a field that is too long".into()));
         }
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(LogError::Unavailable("it is closed".into()));
+        self.sender.check_open()?;
+        let writer = self.writers.get(slot.0 as usize).ok_or(LogError::NoSuchSlot(slot))?;
+        let (answer, answered) = oneshot::channel();
+        let ended = || LogError::Unavailable("its writer has ended".into());
+        writer.send(Append { records, asked: Instant::now(), answer }).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+
+    /// Refuses what comes later and waits shortly for what is under way.
+    pub async fn close(&self) {
+        self.sender.closed.store(true, Ordering::SeqCst);
+        let producer = self.sender.current.lock().clone();
+        let flushed = tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await;
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::warn!("not everything that was under way to Kafka was acknowledged; nobody was told that it was");
         }
+    }
+}
+
+/// What all writers share.
+struct Sender {
+    options: Options,
+    context: Context,
+    topic: Arc<str>,
+    ends: Arc<Ends>,
+    current: Mutex<FutureProducer<Context>>,
+    /// So many groups may be under way, whatever their slots: a broker may lead all of them.
+    requests: Semaphore,
+    closed: AtomicBool,
+}
+
+impl Sender {
+    fn check_open(&self) -> Result<(), LogError> {
+        match self.closed.load(Ordering::SeqCst) {
+            true => Err(LogError::Unavailable("it is closed".into())),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes to a slot until nobody can append any more.
+    async fn write(self: Arc<Self>, slot: Slot, mut appends: mpsc::Receiver<Append>) {
+        while let Some(first) = appends.recv().await {
+            // Never closed.
+            let Ok(_request) = self.requests.acquire().await else { return };
+            let mut bytes = first.bytes();
+            let mut group = vec![first];
+            while bytes < BATCH_BYTES / 2
+                && let Ok(more) = appends.try_recv()
+            {
+                bytes += more.bytes();
+                group.push(more);
+            }
+            self.write_group(slot, group).await;
+        }
+    }
+
+    /// Queues all of a group, one behind the other, and then waits for each. What one of them meets is none of the others'.
+    async fn write_group(&self, slot: Slot, group: Vec<Append>) {
         let producer = self.current.lock().clone();
-        let deliveries = self.queue(&producer, slot, &records).await?;
-        drop(records);
+        let mut under_way = Vec::with_capacity(group.len());
+        for Append { records, asked, answer } in group {
+            // Whoever asked so long ago has given up, and it may come again.
+            let queued = match asked.elapsed() > self.options.patience {
+                true => Err(LogError::Unavailable(self.context.explained(&"the brokers do not keep up"))),
+                false => self.queue(&producer, slot, &records).await,
+            };
+            under_way.push((queued, answer));
+        }
+        for (queued, answer) in under_way {
+            let appended = match queued {
+                Ok(deliveries) => self.delivered(&producer, slot, deliveries).await,
+                Err(error) => Err(error),
+            };
+            // Nobody listens where the caller's own patience was over.
+            let _ = answer.send(appended);
+        }
+    }
+
+    async fn delivered(
+        &self,
+        producer: &FutureProducer<Context>,
+        slot: Slot,
+        deliveries: Vec<DeliveryFuture>,
+    ) -> Result<Appended, LogError> {
         let (mut appended, mut failure) = (None::<Appended>, None);
         for delivery in deliveries {
             match delivery.await {
@@ -97,7 +199,7 @@ impl Producer {
         match (appended, failure) {
             (Some(appended), None) => Ok(appended),
             (_, failure) => {
-                self.renew(&producer);
+                self.renew(producer);
                 let failure = failure.unwrap_or(RdError::Canceled);
                 Err(LogError::Unavailable(self.context.explained(&failure)))
             }
@@ -110,8 +212,7 @@ impl Producer {
         slot: Slot,
         records: &[SealedRecord],
     ) -> Result<Vec<DeliveryFuture>, LogError> {
-        let index = slot.0 as usize;
-        let _turn = self.turns.get(index).ok_or(LogError::NoSuchSlot(slot))?.lock().await;
+        self.check_open()?;
         let partition = i32::try_from(slot.0).map_err(|_| LogError::NoSuchSlot(slot))?;
         let deadline = Instant::now() + self.options.patience;
         let mut deliveries = Vec::with_capacity(records.len());
@@ -154,16 +255,6 @@ impl Producer {
         match producing(&self.options).create_with_context(self.context.clone()) {
             Ok(new) => *current = new,
             Err(error) => tracing::error!(%error, "no new producer can be made; appending is tried again"),
-        }
-    }
-
-    /// Refuses what comes later and waits shortly for what is under way.
-    pub async fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        let producer = self.current.lock().clone();
-        let flushed = tokio::task::spawn_blocking(move || producer.flush(FLUSH)).await;
-        if !matches!(flushed, Ok(Ok(()))) {
-            tracing::warn!("not everything that was under way to Kafka was acknowledged; nobody was told that it was");
         }
     }
 }

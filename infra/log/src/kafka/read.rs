@@ -1,7 +1,7 @@
 //! Reads one slot: from a few cursors, each of which goes on where the last read from it ended, so that those who follow
 //! the slot at different distances do not disturb each other.
 use super::{
-    client::Context,
+    client::{Context, Pace},
     cursor::{Cursor, Stop},
     ends::Ends,
     options::Options,
@@ -112,11 +112,7 @@ impl Reader {
     /// Lets go of the consumers that nobody uses now, and later of the others.
     pub fn close(&self) {
         self.pool.closed.store(true, Ordering::SeqCst);
-        let idle = std::mem::take(&mut *self.pool.idle.lock());
-        if !idle.is_empty() {
-            // Closing a consumer waits for its threads.
-            tokio::task::spawn_blocking(move || drop(idle));
-        }
+        close(std::mem::take(&mut *self.pool.idle.lock()));
     }
 
     /// Asks the brokers until there is a record at or after `at`. At the end a fetch hangs at the broker until one comes;
@@ -176,6 +172,7 @@ impl Reader {
     }
 
     /// A cursor: the one that stands there, else a new one while there is room, else the one that was not used for longest.
+    /// One that fetches at another pace than it should from there is replaced.
     async fn take(&self, at: Offset) -> Result<Taken, LogError> {
         let closed = || LogError::Unavailable("it is closed".into());
         let room = self.pool.room.clone().acquire_owned().await.map_err(|_| closed())?;
@@ -189,11 +186,24 @@ impl Reader {
             let full = idle.len() + (CURSORS - self.pool.room.available_permits()) > CURSORS;
             there.or(full.then_some(0)).filter(|n| *n < idle.len()).map(|n| idle.remove(n))
         };
+        let behind = self.ends.known(self.slot).0.saturating_sub(at.0);
+        let pace = Pace::of(idle.as_ref().map(|cursor| cursor.pace), behind);
         let cursor = match idle {
-            Some(cursor) => cursor,
-            None => Cursor::open(&self.options, &self.context, self.topic.clone(), self.slot)?,
+            Some(cursor) if cursor.pace == pace => cursor,
+            other => {
+                close(other);
+                Cursor::open(&self.options, &self.context, self.topic.clone(), self.slot, pace)?
+            }
         };
         Ok(Taken { cursor: Some(cursor), pool: self.pool.clone(), _room: room })
+    }
+}
+
+/// Closes cursors, elsewhere: a consumer waits for its threads.
+fn close(cursors: impl IntoIterator<Item = Cursor>) {
+    let cursors: Vec<Cursor> = cursors.into_iter().collect();
+    if !cursors.is_empty() {
+        tokio::task::spawn_blocking(move || drop(cursors));
     }
 }
 

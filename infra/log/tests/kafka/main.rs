@@ -2,6 +2,7 @@
 //! `CHATMAI_TEST_KAFKA_BROKERS` and its companions name (`infra/local/kafka start` prints them); without one, each test
 //! says that it is skipped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod appends;
 mod faults;
 mod groups;
 mod readers;

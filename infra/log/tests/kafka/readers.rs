@@ -64,6 +64,31 @@ async fn readers_at_different_places_do_not_disturb_each_other() {
     }
 }
 
+/// Further behind than who follows may be, then at the end, where every record is waited for, and far behind again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_catches_up_and_then_follows_misses_nothing() {
+    let Some(broker) = Broker::given() else { return };
+    let topic = broker.topic(1).await;
+    let (writer, reader) = (broker.open(&topic).await, broker.open(&topic).await);
+    let mut next = 0;
+    for (many, few) in [(25_000, 20), (30_000, 3)] {
+        let before = next;
+        writer.append(A, records(next..next + many)).await.unwrap();
+        next += many;
+        assert!(read_all(&*reader, A, Offset(before), 1 << 20).await == records(before..next));
+        for _ in 0..few {
+            let waiter = tokio::spawn({
+                let reader = reader.clone();
+                async move { reader.wait(A, Offset(next)).await }
+            });
+            writer.append(A, records(next..next + 1)).await.unwrap();
+            waiter.await.unwrap().unwrap();
+            assert_eq!(read_all(&*reader, A, Offset(next), 1000).await, records(next..next + 1));
+            next += 1;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_kafka_let_go_of_is_gone_and_said_to_be() {
     let Some(broker) = Broker::given() else { return };

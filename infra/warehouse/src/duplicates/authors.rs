@@ -5,7 +5,7 @@
 //! the time and in the conversation of that first one. All of this is a function of the log's order and of what is
 //! retained, not of what lies in which file: whoever asks at whatever snapshot finds the same, as a row that `compact`
 //! has given its member names it, and one that it has not is found beside its amendment.
-use super::{Candidate, Copies, DuplicateError, Duplicates, Says, Seen};
+use super::{Candidate, Copies, DuplicateError, Duplicates, Says, Seen, search};
 use crate::{catalog::DataFile, file::FileError};
 use futures::TryStreamExt;
 use schemas::{
@@ -153,7 +153,7 @@ impl Duplicates {
             }
             let writers = self.writers_of(file).await?;
             for candidate in concerned {
-                let from = writers.partition_point(|writer| writer.id < candidate.id);
+                let from = search::place_of(&writers, candidate.id, |writer| writer.id);
                 let same = writers[from..].iter().take_while(|writer| writer.id == candidate.id);
                 for writer in same.filter(|w| w.claimed || (!claimed && candidate.meets(w.at))) {
                     let held = first.entry(candidate.key()).or_insert(*writer);
