@@ -19,15 +19,15 @@ use tokio::task::JoinSet;
 /// Streams that are opened at most; with more workspaces a sample of them is watched.
 const STREAMS: usize = 32;
 
-/// So many measured messages are forgotten at once.
+/// A message is forgotten when at least so many were measured after it. Its copies come before that: they are sent within
+/// a wave of traffic.
 const FORGET: usize = 100_000;
-/// Copies of a message come within this time.
-const COPIES: Duration = Duration::from_secs(60);
 
 enum Moment {
     Accepted(Instant),
     Visible(Instant),
-    Measured(Instant),
+    /// In which round of so many.
+    Measured(u64),
 }
 
 #[derive(Default)]
@@ -35,6 +35,7 @@ struct Moments {
     by_message: HashMap<Digest, Moment, DigestState>,
     waiting: usize,
     measured: usize,
+    round: u64,
     samples: Vec<f64>,
 }
 
@@ -43,12 +44,12 @@ impl Moments {
     fn measured(&mut self, key: Digest, accepted: Instant, visible: Instant) {
         // Seen before its sender heard of it: no time at all.
         self.samples.push(visible.saturating_duration_since(accepted).as_secs_f64() * 1000.0);
-        let now = accepted.max(visible);
-        self.by_message.insert(key, Moment::Measured(now));
+        self.by_message.insert(key, Moment::Measured(self.round));
         self.measured += 1;
         if self.measured >= FORGET {
-            self.by_message.retain(|_, moment| !matches!(moment, Moment::Measured(at) if now - *at > COPIES));
-            self.measured = 0;
+            let round = self.round;
+            self.by_message.retain(|_, moment| !matches!(moment, Moment::Measured(of) if *of < round));
+            (self.measured, self.round) = (0, round + 1);
         }
     }
 }
@@ -217,12 +218,12 @@ mod tests {
     async fn what_was_measured_is_forgotten_once_no_copy_comes_any_more() {
         let freshness = Freshness::default();
         let start = Instant::now();
-        for n in 0..2 * FORGET {
+        for n in 0..4 * FORGET {
             let at = start + Duration::from_millis(n as u64);
             freshness.accepted(0, &n.to_string(), at);
             freshness.visible(0, &n.to_string(), at);
         }
-        assert!(freshness.0.lock().by_message.len() <= COPIES.as_millis() as usize + 1);
-        assert_eq!(freshness.since(0).len(), 2 * FORGET);
+        assert_eq!(freshness.0.lock().by_message.len(), FORGET);
+        assert_eq!(freshness.since(0).len(), 4 * FORGET);
     }
 }

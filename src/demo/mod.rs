@@ -41,6 +41,8 @@ use traffic::{Cast, Times, Traffic};
 
 /// How long messages may take to appear that were acknowledged last.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Events a second in one workspace at most: an account has one of a kind in a millisecond.
+const RATE: u64 = 5000;
 
 /// Plays the demo. `has_directory`: one was asked for, and stays.
 ///
@@ -53,6 +55,9 @@ pub async fn run(
     json: bool,
 ) -> Result<ExitCode, CommandError> {
     let began = Instant::now();
+    if options.rate.is_some_and(|rate| u64::from(rate) > RATE * options.workspaces) {
+        return Err(CommandError::usage(format!("--rate is {RATE} for each of the --workspaces at most")));
+    }
     let cast = Cast::new(options.seed, usize::try_from(options.workspaces).unwrap_or(usize::MAX));
     let directory = DemoDir::new(has_directory.then_some(config.data_dir.as_path()))?;
     let config = directory.config(config, &cast, options.kafka)?;
@@ -149,7 +154,8 @@ async fn act(node: &Node, cast: &Cast, options: &cli::Demo, began: Instant) -> R
         conversations: read.conversations,
         webhook: Percentiles::of(&mut played.answers),
         freshness: Percentiles::of(&mut fresh),
-        first_response_ms: Percentiles::of(&mut responses).map(|of| of.p50),
+        // Live conversations are played in a hurry.
+        first_response_ms: Percentiles::of(&mut responses).filter(|_| options.rate.is_none()).map(|of| of.p50),
         files,
         bytes,
         peak_rss: process::peak_rss_bytes(),

@@ -50,7 +50,7 @@ pub struct Report {
     pub webhook: Option<Percentiles>,
     /// From the answer to the message in the live stream.
     pub freshness: Option<Percentiles>,
-    /// Median of the first responses, in milliseconds.
+    /// Median of the first responses, in milliseconds; none at a rate.
     pub first_response_ms: Option<f64>,
     /// Live data files.
     pub files: u64,

@@ -14,7 +14,7 @@ const SHORT: Duration = Duration::from_secs(120);
 /// One stretch of the play.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Its end, since the first post.
+    /// Its end, since the play began.
     until: Duration,
     /// Events acknowledged in it.
     events: u64,

@@ -260,27 +260,27 @@ pub enum DuplicateError {
 
 /// The ids and times of one file, sorted by id.
 type FileIds = Arc<Vec<(EventId, Millis)>>;
+/// The fronts of one file's ids, sorted.
+type FileFronts = Arc<Vec<search::Front>>;
 
-/// Asks files for copies. Cheap to clone; ids of files that were asked stay in memory under a budget.
+/// Asks files for copies. Cheap to clone; what was read of files that were asked stays in memory under a budget. Of most
+/// files that are only the fronts of ids, a sixth of ids with times: an echo is looked up over an hour, in which there may
+/// be millions of ids, and nearly never is one of them its own.
 #[derive(Clone)]
 pub struct Duplicates {
     files: Files,
     catalog: SharedCatalog,
+    fronts: moka::future::Cache<DataFileId, FileFronts>,
     ids: moka::future::Cache<DataFileId, FileIds>,
     authors: moka::future::Cache<DataFileId, authors::FileAuthors>,
 }
 
 impl Duplicates {
-    /// A check over these files; `cache_bytes` bounds what is kept of them in memory: a fourth of it is for who wrote
-    /// messages, which is asked of named copies only.
+    /// A check over these files; `cache_bytes` bounds what is kept of them in memory: half of it is for the fronts of ids,
+    /// a fourth for ids with times, a fourth for who wrote messages, which is asked of named copies only.
     pub fn new(files: Files, catalog: SharedCatalog, cache_bytes: u64) -> Self {
-        let ids = moka::future::Cache::builder()
-            .max_capacity(cache_bytes - cache_bytes / 4)
-            .weigher(|_, ids: &FileIds| {
-                u32::try_from(ids.len() * size_of::<(EventId, Millis)>() + 64).unwrap_or(u32::MAX)
-            })
-            .build();
-        Self { files, catalog, ids, authors: authors::cache(cache_bytes / 4) }
+        let (fronts, ids) = (cache(cache_bytes / 2), cache(cache_bytes / 4));
+        Self { files, catalog, fronts, ids, authors: cache(cache_bytes / 4) }
     }
 
     /// Which of the candidates have a copy in the files (those of one snapshot, of one workspace) or among the claimed
@@ -312,8 +312,14 @@ impl Duplicates {
             if concerned.is_empty() {
                 continue;
             }
+            let fronts = self.fronts_of(file).await?;
+            let likely = |c: &&Candidate| search::has(&fronts, search::Front::of(c.id));
+            let likely: Vec<&Candidate> = concerned.into_iter().filter(likely).collect();
+            if likely.is_empty() {
+                continue;
+            }
             let ids = self.ids_of(file).await?;
-            for candidate in concerned {
+            for candidate in likely {
                 let from = search::place_of(&ids, candidate.id, |(id, _)| *id);
                 let copies = ids[from..].iter().take_while(|(id, _)| *id == candidate.id);
                 if copies.into_iter().any(|(_, at)| candidate.meets(*at)) {
@@ -348,6 +354,26 @@ impl Duplicates {
         files.iter().any(|file| candidate.concerns(file))
     }
 
+    async fn fronts_of(&self, file: &DataFile) -> Result<FileFronts, FileError> {
+        if let Some(fronts) = self.fronts.get(&file.id).await {
+            return Ok(fronts);
+        }
+        let mut fronts = Vec::with_capacity(usize::try_from(file.rows).unwrap_or(0));
+        let mut stream = self.files.stream(file, Some(&["event_id"])).await?;
+        while let Some(batch) = stream.try_next().await? {
+            let id = batch.column_by_name("event_id").and_then(|c| c.as_fixed_size_binary_opt());
+            let id = id.ok_or_else(|| without_ids(file))?;
+            for row in 0..batch.num_rows() {
+                let id = EventId::from_slice(id.value(row)).ok_or_else(|| without_ids(file))?;
+                fronts.push(search::Front::of(id));
+            }
+        }
+        fronts.sort_unstable();
+        let fronts = Arc::new(fronts);
+        self.fronts.insert(file.id, fronts.clone()).await;
+        Ok(fronts)
+    }
+
     async fn ids_of(&self, file: &DataFile) -> Result<FileIds, FileError> {
         if let Some(ids) = self.ids.get(&file.id).await {
             return Ok(ids);
@@ -355,7 +381,7 @@ impl Duplicates {
         let at = if file.table == Table::DeadLetters { "received_at" } else { "event_at" };
         let mut ids = Vec::with_capacity(usize::try_from(file.rows).unwrap_or(0));
         let mut stream = self.files.stream(file, Some(&["event_id", at])).await?;
-        let missing = || FileError::Integrity { file: file.id, why: "its rows lack an id".into() };
+        let missing = || without_ids(file);
         while let Some(batch) = stream.try_next().await? {
             let id = batch.column_by_name("event_id").and_then(|c| c.as_fixed_size_binary_opt()).ok_or_else(missing)?;
             let at = batch
@@ -371,4 +397,14 @@ impl Duplicates {
         self.ids.insert(file.id, ids.clone()).await;
         Ok(ids)
     }
+}
+
+fn without_ids(file: &DataFile) -> FileError {
+    FileError::Integrity { file: file.id, why: "its rows lack an id".into() }
+}
+
+/// Keeps what was read of files, of so many bytes.
+fn cache<T: Send + Sync + 'static>(bytes: u64) -> moka::future::Cache<DataFileId, Arc<Vec<T>>> {
+    let weigh = |_: &DataFileId, of: &Arc<Vec<T>>| u32::try_from(of.len() * size_of::<T>() + 64).unwrap_or(u32::MAX);
+    moka::future::Cache::builder().max_capacity(bytes).weigher(weigh).build()
 }

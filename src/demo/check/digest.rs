@@ -12,13 +12,13 @@ pub type Account = (usize, bool);
 pub struct Digest([u8; 16]);
 
 /// Maps and sets of digests need no hashing of their own.
-pub type DigestState = BuildHasherDefault<Front>;
+pub type DigestState = BuildHasherDefault<Folded>;
 
-/// The first bytes of a digest.
+/// A digest, folded.
 #[derive(Default)]
-pub struct Front(u64);
+pub struct Folded(u64);
 
-impl Hasher for Front {
+impl Hasher for Folded {
     fn finish(&self) -> u64 {
         self.0
     }

@@ -99,6 +99,7 @@ impl Expectation {
 
     /// Bytes that are kept for all this, nearly: the client's part of a process's memory.
     pub fn bytes(&self) -> u64 {
+        // Few messages are changed; what is kept of a change is left out.
         let messages = self.messages.capacity() * size_of::<(Digest, Message)>();
         let others = (self.others.capacity() + self.dead.capacity()) * size_of::<Digest>();
         (messages + others) as u64

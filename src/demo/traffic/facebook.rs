@@ -75,8 +75,15 @@ impl<R: Rng> FacebookTalk<'_, R> {
         self.at += self.rng.random_range(least..most) / self.hurry;
     }
 
+    /// The instant of a message.
     fn now(&mut self) -> i64 {
-        self.at = self.instants.take(self.shop, false, self.at + 1);
+        self.at += 1;
+        self.at
+    }
+
+    /// The instant of something else.
+    fn now_of(&mut self, kind: Kind) -> i64 {
+        self.at = self.instants.take(self.shop, false, Some(kind), self.at + 1);
         self.at
     }
 
@@ -88,7 +95,7 @@ impl<R: Rng> FacebookTalk<'_, R> {
     }
 
     fn other(&mut self, kind: Kind, about: Value) {
-        let at = self.now();
+        let at = self.now_of(kind);
         self.push(at, false, about, Fact::Other { kind, at });
     }
 
@@ -117,7 +124,7 @@ impl<R: Rng> FacebookTalk<'_, R> {
         let edits = if self.rng.random_bool(0.05) { self.rng.random_range(1..3) } else { 0 };
         for order in 1..=edits {
             self.pause(3 * SECOND, MINUTE);
-            let at = self.now();
+            let at = self.now_of(Kind::Edit);
             text.push_str(" (!)");
             let about = json!({ "message_edit": { "mid": mid, "text": text, "num_edit": order } });
             self.push(at, false, about, Fact::Edit { message: mid.clone(), text: text.clone(), order, at });
@@ -136,12 +143,12 @@ impl<R: Rng> FacebookTalk<'_, R> {
     /// The person's device received and, mostly, showed it.
     fn receipts(&mut self, mid: &str) {
         self.pause(SECOND, 4 * SECOND);
-        let at = self.now();
+        let at = self.now_of(Kind::Delivery);
         let about = json!({ "delivery": { "mids": [mid], "watermark": at - 1 } });
         self.push(at, false, about, Fact::Other { kind: Kind::Delivery, at });
         if self.rng.random_bool(0.8) {
             self.pause(2 * SECOND, 2 * MINUTE);
-            let at = self.now();
+            let at = self.now_of(Kind::Read);
             self.push(at, false, json!({ "read": { "watermark": at - 1 } }), Fact::Other { kind: Kind::Read, at });
         }
     }

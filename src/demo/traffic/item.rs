@@ -1,5 +1,6 @@
 //! Elements before they are put into posts.
 use super::fact::{Fact, Sent};
+use schemas::kind::Kind;
 use std::collections::HashSet;
 
 /// How an element travels.
@@ -35,22 +36,28 @@ impl Item {
     }
 }
 
-/// Instants that are taken: no two elements of one account share one, so that each can be told from all others by kind
-/// and time alone.
+/// Instants that are taken: no two elements of one account and kind share one, so that each can be told from all others by
+/// these alone. Messages have ids.
 #[derive(Debug, Default)]
-pub struct Instants(HashSet<(usize, bool, i64)>);
+pub struct Instants(HashSet<(usize, bool, Option<Kind>, i64)>);
 
 impl Instants {
-    /// The first free instant of an account from `at` on.
-    pub fn take(&mut self, shop: usize, line: bool, at: i64) -> i64 {
+    /// The first free instant of an account from `at` on, for something of a kind, or of none.
+    pub fn take(&mut self, shop: usize, line: bool, kind: Option<Kind>, at: i64) -> i64 {
         let mut at = at;
-        while !self.0.insert((shop, line, at)) {
+        while !self.0.insert((shop, line, kind, at)) {
             at += 1;
         }
         at
     }
 
-    /// Forgets those before an instant, of which none is asked for again.
+    /// How many are taken.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Forgets those before an instant, where nothing that counts happens any more.
     pub fn forget_before(&mut self, instant: i64) {
         self.0.retain(|(.., at)| *at >= instant);
     }

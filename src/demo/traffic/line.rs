@@ -78,8 +78,15 @@ impl<R: Rng> LineTalk<'_, R> {
         self.at += self.rng.random_range(least..most) / self.hurry;
     }
 
+    /// The instant of a message.
     fn now(&mut self) -> i64 {
-        self.at = self.instants.take(self.shop, true, self.at + 1);
+        self.at += 1;
+        self.at
+    }
+
+    /// The instant of something else.
+    fn now_of(&mut self, kind: Kind) -> i64 {
+        self.at = self.instants.take(self.shop, true, Some(kind), self.at + 1);
         self.at
     }
 
@@ -90,7 +97,7 @@ impl<R: Rng> LineTalk<'_, R> {
     }
 
     fn other(&mut self, chat: &Chat, kind: Kind, about: Value) {
-        let at = self.now();
+        let at = self.now_of(kind);
         let (element, _) = line::element(self.rng, at, chat, about);
         self.push(at, &element, Fact::Other { kind, at });
     }
@@ -130,7 +137,7 @@ impl<R: Rng> LineTalk<'_, R> {
         self.push(at, &element, Fact::Message { id: id.clone(), text: Some(text.clone()) });
         if self.rng.random_bool(0.05) {
             self.pause(3 * SECOND, MINUTE);
-            let (at, text) = (self.now(), format!("{text} (!)"));
+            let (at, text) = (self.now_of(Kind::Edit), format!("{text} (!)"));
             let message = json!({ "type": "text", "id": id, "quoteToken": "qt", "text": text });
             let about = json!({ "type": "messageEdited", "message": message });
             let (element, _) = line::element(self.rng, at, chat, about);
@@ -138,7 +145,7 @@ impl<R: Rng> LineTalk<'_, R> {
         }
         if self.rng.random_bool(0.03) {
             self.pause(3 * SECOND, MINUTE);
-            let at = self.now();
+            let at = self.now_of(Kind::Unsend);
             let about = json!({ "type": "unsend", "unsend": { "messageId": id } });
             let (element, _) = line::element(self.rng, at, chat, about);
             self.push(at, &element, Fact::Unsend { message: id, at });

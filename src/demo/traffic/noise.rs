@@ -23,26 +23,26 @@ pub fn dead(rng: &mut impl Rng, cast: &Cast, instants: &mut Instants, at: i64) -
     match rng.random_range(0..6) {
         // Types that come next year.
         0 | 1 => {
-            let at = instants.take(shop, true, at);
+            let at = instants.take(shop, true, None, at);
             let about = json!({ "type": "someFutureEvent", "someFutureEvent": { "note": "kept as it is" } });
             let written = line::element(rng, at, &chat, about).0.to_string();
             Item::new(shop, true, at, written.clone(), kept(&written, false))
         }
         2 => {
-            let at = instants.take(shop, false, at);
+            let at = instants.take(shop, false, None, at);
             let about = json!({ "some_future_event": { "mid": random::mid(rng), "note": "ยังไม่รู้จัก" } });
             let written = facebook::write(&facebook::element(&random::digits(rng, 16), &of.page, at, about));
             Item::new(shop, false, at, written.clone(), kept(&written, false))
         }
         // A known type in a shape that it never has.
         3 => {
-            let at = instants.take(shop, true, at);
+            let at = instants.take(shop, true, None, at);
             let written = line::element(rng, at, &chat, json!({ "type": "message", "message": "hello" })).0.to_string();
             Item::new(shop, true, at, written.clone(), kept(&written, false))
         }
         // Bodies that end early.
         4 => {
-            let at = instants.take(shop, true, at);
+            let at = instants.take(shop, true, None, at);
             let id = random::digits(rng, 18);
             let about = line::text(rng, &id, "cut short");
             let element = line::element(rng, at, &chat, about).0.to_string();
@@ -53,7 +53,7 @@ pub fn dead(rng: &mut impl Rng, cast: &Cast, instants: &mut Instants, at: i64) -
             item
         }
         _ => {
-            let at = instants.take(shop, false, at);
+            let at = instants.take(shop, false, None, at);
             let about = json!({ "message": { "mid": random::mid(rng), "text": "cut short" } });
             let element = facebook::write(&facebook::element(&random::digits(rng, 16), &of.page, at, about));
             let body = facebook::body(&[(of.page.clone(), at + 420, element)]);
@@ -71,13 +71,13 @@ pub fn ignored(rng: &mut impl Rng, cast: &Cast, instants: &mut Instants, at: i64
     let shop = rng.random_range(0..cast.shops.len());
     match rng.random_range(0..3) {
         0 => {
-            let at = instants.take(shop, false, at);
+            let at = instants.take(shop, false, None, at);
             let mut item = Item::new(shop, false, at, facebook::dashboard_test(at), Fact::Ignored);
             item.envelope = Envelope::Whole;
             item
         }
         1 => {
-            let at = instants.take(shop, false, at);
+            let at = instants.take(shop, false, None, at);
             let page = unknown_page();
             let about = json!({ "message": { "mid": random::mid(rng), "text": "nobody connected this page" } });
             let written = facebook::write(&facebook::element(&random::digits(rng, 16), &page, at, about));
@@ -87,7 +87,7 @@ pub fn ignored(rng: &mut impl Rng, cast: &Cast, instants: &mut Instants, at: i64
         }
         _ => {
             let sent_at = at;
-            let at = instants.take(shop, true, at - 400 * DAY);
+            let at = instants.take(shop, true, None, at - 400 * DAY);
             let chat = Chat { user: random::line_id(rng, 'U'), group: None };
             let id = random::digits(rng, 18);
             let about = line::text(rng, &id, "older than anything may be");

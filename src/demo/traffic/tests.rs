@@ -27,6 +27,21 @@ fn times_in(body: &str) -> Vec<i64> {
     numbers.filter(|digits| digits.starts_with("179")).filter_map(|digits| digits.parse().ok()).collect()
 }
 
+/// At the highest rate for a workspace: what waits for later waves does not grow.
+#[test]
+fn live_traffic_of_any_length_takes_the_same_memory() {
+    let times = Times::Live { from: NOW.0, rate: 5000 };
+    let mut traffic = Traffic::new(4, Cast::new(4, 1), times, 200_000);
+    let mut carried = Vec::new();
+    while traffic.next_wave().is_some() {
+        carried.push(traffic.carried.len());
+    }
+    assert_eq!(carried.len(), 20);
+    let (early, late) = (carried[2..8].iter().max().unwrap(), carried[14..].iter().max().unwrap());
+    assert!(*late < early + early / 2, "{carried:?}");
+    assert!(traffic.instants.len() < 20_000, "{} instants", traffic.instants.len());
+}
+
 #[test]
 fn live_traffic_happens_as_it_is_sent_by_customers_who_come_back() {
     let (rate, events) = (5000, 60_000);

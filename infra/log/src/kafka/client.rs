@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// The largest record, sealed. A webhook's body of 1 MiB can become one record.
 pub(super) const RECORD_BYTES: usize = 2 << 20;
 
-/// The most bytes that go in one request.
+/// The most bytes of records that go in one request, unless one record alone has more.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
 
 /// The most requests that may wait for a broker's answer. An idempotent producer may have no more.
@@ -113,7 +113,8 @@ pub(super) fn producing(options: &Options) -> ClientConfig {
         .set("acks", "all")
         // What is sealed does not shrink, and across records sizes would tell about content.
         .set("compression.type", "none")
-        // What a group of appends waits so that all of it goes in one request; groups come one after the other.
+        // What a group of appends waits so that all of it goes in one request; groups come one after the other. librdkafka
+        // waits a whole millisecond where it has nothing else to do.
         .set("linger.ms", "0.5")
         .set("batch.size", BATCH_BYTES.to_string())
         .set("max.in.flight.requests.per.connection", REQUESTS.to_string())
@@ -129,7 +130,7 @@ pub(super) fn producing(options: &Options) -> ClientConfig {
 pub(super) enum Pace {
     /// What comes, as it comes: nothing is fetched while something is still to be taken, and for 5 ms after it came. A
     /// fetch that stands at the broker is answered at the first record, so that at thousands of records a second there
-    /// would be nearly as many answers; so there are 200 at most, and none while nothing comes.
+    /// would be nearly as many answers; so there are 200 at most, and two a second while nothing comes.
     Following,
     /// What is there already, as much ahead as there is room for.
     CatchingUp,

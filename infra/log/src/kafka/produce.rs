@@ -37,6 +37,11 @@ const WAITING: usize = 1024;
 const LOOK: Duration = Duration::from_millis(2);
 /// What a record may take beside its value: headers, key, and Kafka's own.
 const OVERHEAD: usize = 1 << 10;
+/// What it takes beside its fields: the headers' names and lengths.
+const NAMES: usize = 64;
+/// How long a group waits for one of all slots' to be answered before it goes all the same: a broker that hangs must not
+/// hold up the slots of the others.
+const TURN: Duration = Duration::from_millis(50);
 /// How long the end waits for what is under way.
 const FLUSH: Duration = Duration::from_secs(2);
 
@@ -55,7 +60,7 @@ struct Append {
 
 impl Append {
     fn bytes(&self) -> usize {
-        self.records.iter().map(|record| record.value.len() + OVERHEAD).sum()
+        self.records.iter().map(|record| record.encoded_len() + NAMES).sum()
     }
 }
 
@@ -104,7 +109,7 @@ impl Producer {
         answered.await.map_err(|_| ended())?
     }
 
-    /// Refuses what comes later and waits shortly for what is under way.
+    /// Refuses what comes later or still waits for its turn, and waits shortly for what is under way.
     pub async fn close(&self) {
         self.sender.closed.store(true, Ordering::SeqCst);
         let producer = self.sender.current.lock().clone();
@@ -122,7 +127,7 @@ struct Sender {
     topic: Arc<str>,
     ends: Arc<Ends>,
     current: Mutex<FutureProducer<Context>>,
-    /// So many groups may be under way, whatever their slots: a broker may lead all of them.
+    /// So many groups are under way at once, whatever their slots, while all are answered in time: a broker may lead all.
     requests: Semaphore,
     closed: AtomicBool,
 }
@@ -138,11 +143,10 @@ impl Sender {
     /// Writes to a slot until nobody can append any more.
     async fn write(self: Arc<Self>, slot: Slot, mut appends: mpsc::Receiver<Append>) {
         while let Some(first) = appends.recv().await {
-            // Never closed.
-            let Ok(_request) = self.requests.acquire().await else { return };
+            let _request = tokio::time::timeout(TURN, self.requests.acquire()).await;
             let mut bytes = first.bytes();
             let mut group = vec![first];
-            while bytes < BATCH_BYTES / 2
+            while bytes < BATCH_BYTES / 4 * 3
                 && let Ok(more) = appends.try_recv()
             {
                 bytes += more.bytes();
@@ -152,15 +156,16 @@ impl Sender {
         }
     }
 
-    /// Queues all of a group, one behind the other, and then waits for each. What one of them meets is none of the others'.
+    /// Queues all of a group, one behind the other, and then waits for each.
     async fn write_group(&self, slot: Slot, group: Vec<Append>) {
         let producer = self.current.lock().clone();
         let mut under_way = Vec::with_capacity(group.len());
         for Append { records, asked, answer } in group {
-            // Whoever asked so long ago has given up, and it may come again.
-            let queued = match asked.elapsed() > self.options.patience {
+            let deadline = asked + self.options.patience;
+            // Whoever has given up may come again, and then it would be there twice.
+            let queued = match answer.is_closed() || Instant::now() > deadline {
                 true => Err(LogError::Unavailable(self.context.explained(&"the brokers do not keep up"))),
-                false => self.queue(&producer, slot, &records).await,
+                false => self.queue(&producer, slot, &records, deadline).await,
             };
             under_way.push((queued, answer));
         }
@@ -211,10 +216,10 @@ impl Sender {
         producer: &FutureProducer<Context>,
         slot: Slot,
         records: &[SealedRecord],
+        deadline: Instant,
     ) -> Result<Vec<DeliveryFuture>, LogError> {
         self.check_open()?;
         let partition = i32::try_from(slot.0).map_err(|_| LogError::NoSuchSlot(slot))?;
-        let deadline = Instant::now() + self.options.patience;
         let mut deliveries = Vec::with_capacity(records.len());
         for record in records {
             let mut message = FutureRecord::to(&self.topic)

@@ -179,19 +179,22 @@ impl Reader {
         if self.pool.closed.load(Ordering::SeqCst) {
             return Err(closed());
         }
+        let behind = self.ends.known(self.slot).0.saturating_sub(at.0);
+        let fits = |cursor: &Cursor| cursor.pace == Pace::of(Some(cursor.pace), behind);
         let idle = {
             let mut idle = self.pool.idle.lock();
-            let there = idle.iter().position(|cursor| cursor.at() == Some(at));
+            let stands = |cursor: &Cursor| cursor.at() == Some(at);
+            let there = idle.iter().position(|cursor| stands(cursor) && fits(cursor));
+            let there = there.or_else(|| idle.iter().position(stands));
             // Those in use hold the other permits.
             let full = idle.len() + (CURSORS - self.pool.room.available_permits()) > CURSORS;
             there.or(full.then_some(0)).filter(|n| *n < idle.len()).map(|n| idle.remove(n))
         };
-        let behind = self.ends.known(self.slot).0.saturating_sub(at.0);
-        let pace = Pace::of(idle.as_ref().map(|cursor| cursor.pace), behind);
         let cursor = match idle {
-            Some(cursor) if cursor.pace == pace => cursor,
+            Some(cursor) if fits(&cursor) => cursor,
             other => {
                 close(other);
+                let pace = Pace::of(None, behind);
                 Cursor::open(&self.options, &self.context, self.topic.clone(), self.slot, pace)?
             }
         };

@@ -12,7 +12,7 @@ use schemas::{
     amendment,
     columns::{WRITER_COLUMNS, Writer, read_writers},
     event::Event,
-    ids::{ConversationId, DataFileId, EventId},
+    ids::{ConversationId, EventId},
     partition::Table,
     time::Millis,
 };
@@ -20,13 +20,6 @@ use std::{collections::HashMap, sync::Arc};
 
 /// The messages of people of the business in one file, sorted by id.
 pub(super) type FileAuthors = Arc<Vec<Writer>>;
-
-pub(super) fn cache(bytes: u64) -> moka::future::Cache<DataFileId, FileAuthors> {
-    moka::future::Cache::builder()
-        .max_capacity(bytes)
-        .weigher(|_, authors: &FileAuthors| u32::try_from(authors.len() * size_of::<Writer>() + 64).unwrap_or(u32::MAX))
-        .build()
-}
 
 /// What named copies are copies of, as far as it lies in files; by [`Candidate::key`].
 #[derive(Clone, Debug, Default)]
