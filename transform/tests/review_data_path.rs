@@ -176,6 +176,34 @@ async fn a_claimed_event_is_no_copy_of_itself() {
     assert!(copies.is_empty());
 }
 
+/// Of most files only the fronts of ids are kept: one that begins like another is asked for whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_begins_like_another_is_no_copy() {
+    let house = House::new(at(NOON)).await;
+    let ann = house.workspace("ann", None).await;
+    let transform = house.start();
+    let landed: Vec<_> = (1..40).map(|n| message(n, 1, seconds(0))).collect();
+    house.append(&ann, &landed).await;
+    transform.flush().await.expect("landed");
+    let pinned = house.catalog.snapshot(ann.slot).await.expect("a snapshot");
+    let files = house.catalog.files(ann.id, pinned).await.expect("files");
+    let mut asked = Vec::new();
+    for event in &landed {
+        for (byte, bit) in [(0, 0), (0, 1), (3, 128), (4, 1), (15, 128)] {
+            let mut other = event.clone();
+            other.id.0[byte] ^= bit;
+            asked.push(Candidate::of(&other));
+        }
+        // The same id at another time, as far as a copy of a customer's message cannot be.
+        let mut later = event.clone();
+        later.event_at = seconds(2);
+        asked.push(Candidate::of(&later));
+    }
+    let copies = house.duplicates.copies(&files, &asked).await.expect("asked");
+    transform.shutdown().await.expect("stopped");
+    assert_eq!(copies, landed.iter().map(|event| Candidate::of(event).key()).collect());
+}
+
 /// 7. A superseded state with content that was taken back stays in its day's only file.
 #[tokio::test(flavor = "multi_thread")]
 async fn superseded_states_with_unsent_content_leave_the_files() {
