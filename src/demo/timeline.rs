@@ -132,7 +132,7 @@ mod tests {
             client: 1 << 20,
             waiting: None,
         };
-        let json = json(&[step.clone()]);
+        let json = json(std::slice::from_ref(&step));
         assert_eq!((&json[0]["webhook_ms"]["p50"], &json[0]["waiting"]), (&Value::Null, &Value::Null));
         assert_eq!((json[0]["freshness_ms"]["p99"].as_f64(), json[0]["cores"].as_f64()), (Some(3.0), Some(0.13)));
         let table = table(&[step]);
