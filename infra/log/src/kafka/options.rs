@@ -19,7 +19,8 @@ pub struct Options {
     pub send_bytes: usize,
     /// Bytes that one reader of one slot fetches ahead.
     pub fetch_bytes: usize,
-    /// How long an append may take, and a question to the brokers; then the answer is [`LogError::Unavailable`].
+    /// How long an append may wait for its turn, and its request or a question for the brokers' answer; then it is
+    /// [`LogError::Unavailable`].
     pub patience: Duration,
 }
 
