@@ -26,6 +26,10 @@ use warehouse::{
     registry::Workspace,
 };
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const DAY_MILLIS: i64 = 86_400_000;
 
 fn id(n: u64) -> ConversationId {

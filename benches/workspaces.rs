@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 use support::{House, message};
 use transform::LandSettings;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn setting(name: &str, default: u32) -> u32 {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }

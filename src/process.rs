@@ -8,11 +8,6 @@ use std::{io, time::Duration};
 /// Files that the process may have open, if the system lets it.
 const OPEN_FILES: u64 = 65_536;
 
-/// Niceness of the background: against one thread of the front it gets two fifths of a core, and all of an idle
-/// one. Not more, as other programs on the machine stand before it too.
-#[cfg(target_os = "linux")]
-pub const STAND_BACK: i32 = 2;
-
 /// No core dumps and no debugger: keys are in memory. No file that others may read. Panics say where and not what, as
 /// their text may hold content.
 ///
@@ -38,13 +33,24 @@ pub fn harden() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the calling thread, and the threads that it starts, stand back behind all others while the cores are busy.
-pub fn stand_back() {
+/// The niceness of the calling thread: 0 where nothing was said, and where a thread has none of its own.
+pub fn niceness() -> i32 {
+    #[cfg(target_os = "linux")]
+    if let Ok(niceness) = rustix::process::getpriority_process(None) {
+        return niceness;
+    }
+    0
+}
+
+/// Gives the calling thread a niceness. A thread that it starts begins with the same.
+pub fn set_niceness(niceness: i32) {
     // On Linux a thread has a niceness of its own; elsewhere it would be the whole process that stands back.
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(STAND_BACK) {
+    if let Err(error) = rustix::process::setpriority_process(None, niceness.min(19)) {
         tracing::debug!(%error, "a thread of the background has no lower priority");
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = niceness;
 }
 
 /// The most memory that the process ever had resident, in bytes; 0 where the system does not say.

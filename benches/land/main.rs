@@ -29,7 +29,7 @@ use warehouse::registry::Workspace;
 
 /// As in the program itself.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Events of one workspace in a row, as a busy connection posts them.
 const RUN: u32 = 500;

@@ -1,36 +1,74 @@
 //! Threads for work that may take its time: a burst of it must not stand in front of an answer.
-use crate::process::stand_back;
+use crate::process::{niceness, set_niceness};
 use std::io;
-use tokio::runtime::{Builder, EnterGuard, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Threads that run tasks; pure work is done on further ones, which stand back as well.
-const THREADS: usize = 2;
+/// Which work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Records become files: whoever wants them durable, or asks for what is committed, waits for it.
+    Land,
+    /// Derive, compact, expire, scrub: nobody waits, and a run takes seconds of all that it is given.
+    Jobs,
+}
+
+impl Work {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Land => "land",
+            Self::Jobs => "jobs",
+        }
+    }
+
+    /// Threads that run its tasks; pure work is done on further ones, which stand back as well.
+    fn threads(self) -> usize {
+        match self {
+            Self::Land => 2,
+            Self::Jobs => 1,
+        }
+    }
+
+    /// How much nicer its threads are than those of the front. Against one thread of the front one that is nicer by 2 gets
+    /// two fifths of a core, by 5 a quarter; and all of an idle one. Not more, as other programs on the machine stand
+    /// before it too.
+    fn stands_back(self) -> i32 {
+        match self {
+            Self::Land => 2,
+            Self::Jobs => 5,
+        }
+    }
+}
 
 /// A runtime of its own, whose threads get what the others leave.
-pub struct Background(Option<Runtime>);
+pub struct Background {
+    runtime: Option<Runtime>,
+    handle: Handle,
+}
 
 impl Background {
-    /// Starts its threads.
+    /// Starts its threads; the calling one is of the front.
     ///
     /// # Errors
     /// When the system gives none.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(work: Work) -> io::Result<Self> {
+        // Said to each thread anew: one that another of the background starts begins where that one stands.
+        let niceness = niceness() + work.stands_back();
         let mut builder = Builder::new_multi_thread();
-        let runtime =
-            builder.worker_threads(THREADS).thread_name("background").on_thread_start(stand_back).enable_all();
-        runtime.build().map(|runtime| Self(Some(runtime)))
+        builder.worker_threads(work.threads()).thread_name(work.name()).enable_all();
+        let runtime = builder.on_thread_start(move || set_niceness(niceness)).build()?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
-    /// What is spawned while the guard lives runs here.
-    pub fn enter(&self) -> Option<EnterGuard<'_>> {
-        self.0.as_ref().map(Runtime::enter)
+    /// Where to spawn what shall run here.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
         // Not waited for: this may be called where nothing may block.
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
@@ -42,16 +80,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn tasks_and_pure_work_stand_back_and_the_front_does_not() {
-        let nice = || rustix::process::getpriority_process(None).expect("a niceness");
-        let front = nice();
-        let background = Background::start().expect("threads");
-        let (task, work) = {
-            let _inside = background.enter();
-            (tokio::spawn(async move { nice() }), tokio::task::spawn_blocking(nice))
-        };
-        let most = (front + crate::process::STAND_BACK).min(19);
-        assert_eq!((task.await.expect("ended"), work.await.expect("ended")), (most, most));
-        assert_eq!(nice(), front);
+    async fn tasks_and_their_pure_work_stand_back_and_the_front_does_not() {
+        let front = niceness();
+        for work in [Work::Land, Work::Jobs] {
+            let background = Background::start(work).expect("threads");
+            let task = background
+                .handle()
+                .spawn(async { (niceness(), tokio::task::spawn_blocking(niceness).await.expect("ended")) });
+            let most = (front + work.stands_back()).min(19);
+            assert_eq!(task.await.expect("ended"), (most, most), "{work:?}");
+        }
+        assert_eq!(niceness(), front);
     }
 }

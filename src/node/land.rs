@@ -1,7 +1,7 @@
 //! The jobs between log and files, in a task that can be asked to land at once.
 use super::{
     DataDir, StartError,
-    background::Background,
+    background::{Background, Work},
     fault,
     log::assignment,
     stop::turned,
@@ -36,8 +36,8 @@ const ELSEWHERE_PATIENCE: Duration = Duration::from_secs(60);
 /// The task that runs them.
 pub struct LandTask {
     handle: TransformHandle,
-    /// Where the workers and the jobs run.
-    _background: Background,
+    /// Where the workers run, and where the jobs do.
+    _background: [Background; 2],
     requests: mpsc::Receiver<Request>,
 }
 
@@ -85,15 +85,13 @@ pub fn start(
     let (log, catalog) = (events.log.clone(), stores.catalog.clone());
     let (sender, requests) = mpsc::channel(64);
     let assignment = fault::late(config.testing.fault.as_deref(), assignment(config, &*events.log)?);
-    let background = Background::start().map_err(StartError::part)?;
-    let handle = {
-        let _inside = background.enter();
-        Jobs::new(options, metrics).start_with(assignment)
-    };
+    let background = |work| Background::start(work).map_err(StartError::part);
+    let (workers, loops) = (background(Work::Land)?, background(Work::Jobs)?);
+    let handle = Jobs::new(options, metrics).start_on(assignment, workers.handle(), loops.handle());
     let (is_shared, patience) = (config.shares_slots(), patience(config));
     Ok((
         Land { here: Some(sender), is_shared, patience, log, catalog },
-        LandTask { handle, _background: background, requests },
+        LandTask { handle, _background: [workers, loops], requests },
     ))
 }
 

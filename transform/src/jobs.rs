@@ -8,7 +8,7 @@ use crate::{
 use event_log::assignment::{AllSlots, Assignment};
 use schemas::log::{Offset, Slot};
 use std::{future::Future, sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 
 /// How long after its start a job runs for the first time, at most.
 const FIRST_RUN: Duration = Duration::from_secs(60);
@@ -65,43 +65,42 @@ impl Jobs {
 
     /// Starts land workers for the slots that this process is assigned, and the loops of the other jobs.
     pub fn start_with(self, assignment: Box<dyn Assignment>) -> TransformHandle {
+        let here = Handle::current();
+        self.start_on(assignment, &here, &here)
+    }
+
+    /// The same, with the land workers on one runtime and the loops on another, whose threads may stand further back.
+    pub fn start_on(self, assignment: Box<dyn Assignment>, workers_on: &Handle, loops_on: &Handle) -> TransformHandle {
         let (stop, stopped) = watch::channel(false);
         let (ending, told) = watch::channel(false);
         let (land, workers) = Owner::new(self.shared.clone(), assignment, told);
         let mut owner = JoinSet::new();
-        owner.spawn(land.run());
+        owner.spawn_on(land.run(), workers_on);
         let JobSettings { derive_interval, compact_interval, expire_interval, scrub_interval, .. } =
             self.shared.jobs.clone();
         let mut loops = JoinSet::new();
-        let jobs = &self;
-        loops.spawn(
-            jobs.clone().every(
-                "derive",
-                derive_interval,
-                stopped.clone(),
-                |j| async move { j.derive().await.map(|_| ()) },
-            ),
-        );
-        loops.spawn(jobs.clone().every("compact", compact_interval, stopped.clone(), |j| async move {
+        let derive = self.clone().every("derive", derive_interval, stopped.clone(), |j| async move {
+            j.derive().await?;
+            Ok(())
+        });
+        let compact = self.clone().every("compact", compact_interval, stopped.clone(), |j| async move {
             // First, as it is short and a long merge must not keep old objects.
             let purged = j.purge().await;
             j.compact(false).await?;
             purged.map(|_| ())
-        }));
-        loops.spawn(
-            jobs.clone().every(
-                "expire",
-                expire_interval,
-                stopped.clone(),
-                |j| async move { j.expire().await.map(|_| ()) },
-            ),
-        );
-        loops.spawn(jobs.clone().every(
-            "scrub",
-            scrub_interval,
-            stopped,
-            |j| async move { j.scrub().await.map(|_| ()) },
-        ));
+        });
+        let expire = self.clone().every("expire", expire_interval, stopped.clone(), |j| async move {
+            j.expire().await?;
+            Ok(())
+        });
+        let scrub = self.clone().every("scrub", scrub_interval, stopped, |j| async move {
+            j.scrub().await?;
+            Ok(())
+        });
+        loops.spawn_on(derive, loops_on);
+        loops.spawn_on(compact, loops_on);
+        loops.spawn_on(expire, loops_on);
+        loops.spawn_on(scrub, loops_on);
         TransformHandle { jobs: self, workers, stop, ending, owner, loops }
     }
 

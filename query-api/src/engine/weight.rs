@@ -1,6 +1,11 @@
 //! How much rows weigh. A row may have a mebibyte, so that a number of rows alone bounds nothing.
 use super::types;
-use schemas::{columns::EventRow, event::Change};
+use schemas::{
+    columns::EventRow,
+    conversation::{ConversationState, DayEntry},
+    event::{Author, Change, Message, OrderKey},
+    time::Millis,
+};
 
 /// Bytes of rows that one answer, or one step of folding, holds at once; one row always fits.
 pub(super) const TOGETHER: usize = 8 << 20;
@@ -8,12 +13,8 @@ pub(super) const TOGETHER: usize = 8 << 20;
 /// About what a row takes.
 pub(super) fn weight(row: &EventRow) -> usize {
     let event = &row.event;
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let message = event.message.as_ref().map_or(0, |m| {
-        let attachments = m.attachments.iter().map(|a| 64 + text(&a.url) + text(&a.media)).sum::<usize>();
-        m.platform_id.len() + text(&m.text) + attachments
-    });
-    let author = event.author.as_ref().map_or(0, |a| text(&a.member) + text(&a.name));
+    let message = event.message.as_ref().map_or(0, of_content);
+    let author = event.author.as_ref().map_or(0, of_author);
     let contact = event.contact.as_ref().map_or(0, |c| text(&c.name));
     let amends = event.amends.as_ref().map_or(0, |a| match &a.change {
         Change::Edit { text: words, .. } => text(words),
@@ -21,6 +22,32 @@ pub(super) fn weight(row: &EventRow) -> usize {
         Change::Unsend => 0,
     });
     size_of::<EventRow>() + 128 + event.details.len() + message + author + contact + amends
+}
+
+fn text(text: &Option<String>) -> usize {
+    text.as_ref().map_or(0, String::len)
+}
+
+fn of_content(message: &Message) -> usize {
+    let attachments: usize = message.attachments.iter().map(|a| 64 + text(&a.url) + text(&a.media)).sum();
+    message.platform_id.len() + text(&message.text) + attachments
+}
+
+fn of_author(author: &Author) -> usize {
+    text(&author.member) + text(&author.name)
+}
+
+/// About what a conversation's state takes, decoded.
+pub(super) fn of_state(state: &ConversationState) -> usize {
+    let name = state.name.as_ref().map_or(0, |(_, name)| name.len());
+    let last = state
+        .last_message
+        .as_ref()
+        .map_or(0, |last| of_content(&last.message) + last.author.as_ref().map_or(0, of_author));
+    let times = state.customer_at.capacity() * size_of::<Millis>() + state.days.capacity() * size_of::<DayEntry>();
+    let assigned = state.assigned.as_ref().map_or(0, |assigned| text(&assigned.agent) + text(&assigned.team));
+    let tags: usize = state.tags.keys().map(|tag| size_of::<(String, OrderKey, bool)>() + tag.len()).sum();
+    size_of::<ConversationState>() + name + last + times + assigned + tags
 }
 
 /// About what a change takes that listeners are told.
@@ -39,9 +66,8 @@ pub(super) fn of_change(change: &types::Change) -> usize {
 }
 
 fn of_message(item: &types::MessageItem) -> usize {
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let author = item.author.as_ref().map_or(0, |author| text(&author.member) + text(&author.name));
     let attachments: usize = item.attachments.iter().map(|a| 64 + text(&a.url) + text(&a.media)).sum();
+    let author = item.author.as_ref().map_or(0, |author| text(&author.member) + text(&author.name));
     item.platform_message_id.len() + text(&item.text) + author + attachments
 }
 

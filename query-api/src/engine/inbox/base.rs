@@ -69,7 +69,7 @@ impl Part {
 /// Chunks of bytes that states are copied into are about this long.
 const CHUNK_BYTES: usize = 64 << 20;
 /// Dead bytes that are left alone.
-const SLACK_BYTES: usize = 4 << 20;
+const SLACK_BYTES: usize = 256 << 10;
 
 /// See the module's documentation. Row 0 has the newest activity.
 #[derive(Default, Debug)]

@@ -12,7 +12,7 @@ mod tests;
 pub(super) use counts::counts;
 pub(super) use page::page;
 
-use super::types::InboxPlace;
+use super::{types::InboxPlace, weight};
 use base::{Base, BaseRow, Part};
 use hot::{Hot, Names, Wanted};
 use parking_lot::Mutex;
@@ -24,12 +24,12 @@ use std::{
 };
 use tally::Tally;
 
-/// Conversations that may have moved before the base is built anew.
-const OVERLAY_MIN: usize = 4096;
+/// Bytes of conversations that may have moved before the base is built anew: of some hundred of them.
+const OVERLAY_MIN: usize = 512 << 10;
 /// … or this part of the base, so that building it anew costs each move the same.
 const OVERLAY_PART: usize = 16;
-/// About what a decoded state takes beside its columns.
-const ROW_BYTES: usize = 1024;
+/// About what the overlay's maps take for a row.
+const ENTRY_BYTES: usize = 128;
 
 /// A conversation that moved.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ pub(super) struct Row {
     pub hot: Hot,
     /// All of it.
     pub state: ConversationState,
+    bytes: usize,
 }
 
 /// See the module's documentation.
@@ -48,6 +49,8 @@ pub(super) struct Inbox {
     moved: Vec<u64>,
     overlay: BTreeMap<Reverse<InboxPlace>, Arc<Row>>,
     by_id: HashMap<ConversationId, Arc<Row>>,
+    /// What the overlay's rows take.
+    overlay_bytes: usize,
     names: Names,
     /// Made at the first count, kept from then on.
     tally: Mutex<Option<Tally>>,
@@ -88,6 +91,7 @@ impl Inbox {
         let old = match self.by_id.get(&id) {
             Some(old) => {
                 self.overlay.remove(&Reverse(old.hot.place));
+                self.overlay_bytes -= old.bytes;
                 Some(old.hot)
             }
             None => self.base.find(id).map(|row| {
@@ -95,7 +99,9 @@ impl Inbox {
                 self.base.hot(row)
             }),
         };
-        let row = Arc::new(Row { hot: Hot::of(&state, &mut self.names), state });
+        let bytes = size_of::<Hot>() + weight::of_state(&state) + ENTRY_BYTES;
+        let row = Arc::new(Row { hot: Hot::of(&state, &mut self.names), state, bytes });
+        self.overlay_bytes += bytes;
         if let Some(tally) = self.tally.get_mut() {
             if let Some(old) = old {
                 tally.remove(&old);
@@ -128,7 +134,8 @@ impl Inbox {
 
     /// What is to be merged, once enough has moved.
     pub fn begin_merge(&self) -> Option<Merge> {
-        if self.overlay.len() < OVERLAY_MIN.max(self.base.len() / OVERLAY_PART) { None } else { Some(self.merge_all()) }
+        let most = OVERLAY_MIN.max(self.base.memory() / OVERLAY_PART);
+        (self.overlay_bytes > most).then(|| self.merge_all())
     }
 
     /// What is to be merged so that nothing is left in the overlay.
@@ -145,6 +152,7 @@ impl Inbox {
             if self.by_id.get(&id).is_some_and(|held| Arc::ptr_eq(held, row)) {
                 self.by_id.remove(&id);
                 self.overlay.remove(&Reverse(row.hot.place));
+                self.overlay_bytes -= row.bytes;
             }
         }
         for id in self.by_id.keys() {
@@ -157,7 +165,7 @@ impl Inbox {
 
     /// Bytes of memory.
     pub fn memory(&self) -> usize {
-        self.base.memory() + self.overlay.len() * ROW_BYTES
+        self.base.memory() + self.overlay_bytes
     }
 
     /// The numbers of connections and agents.

@@ -154,6 +154,7 @@ proptest! {
             let held = inbox.state(*id).expect("read");
             prop_assert_eq!(held.as_ref(), Some(state));
         }
+        prop_assert_eq!(inbox.overlay_bytes, inbox.overlay.values().map(|row| row.bytes).sum::<usize>());
         let mut expected: Vec<InboxPlace> = model.values().filter(|s| takes(&filter, s))
             .map(|s| Hot::of(s, &mut Names::default()).place).collect();
         expected.sort_by(|a, b| b.cmp(a));
@@ -254,6 +255,31 @@ proptest! {
         let hot = Hot::of(&state, &mut Names::default());
         prop_assert_eq!(shown(hot.status, hot.snoozed_until, Millis(now)), status_at(&state.lifecycle, Millis(now)));
     }
+}
+
+#[test]
+fn what_moved_is_merged_by_its_bytes_and_not_by_its_number() {
+    let named = |n: u16, bytes: usize| {
+        let mut state = state(n, 0);
+        let key = OrderKey { at: NOW, seq: 0, id: EventId([0; 16]) };
+        state.name = Some((key, "n".repeat(bytes)));
+        state
+    };
+    let mut inbox = Inbox::default();
+    (0..100).for_each(|n| inbox.put(named(n, 10)));
+    assert!(inbox.begin_merge().is_none());
+    // The same one again takes no more.
+    (0..100).for_each(|_| inbox.put(named(7, OVERLAY_MIN / 4)));
+    assert!(inbox.begin_merge().is_none());
+    (0..4).for_each(|n| inbox.put(named(n, OVERLAY_MIN / 4)));
+    let merge = inbox.begin_merge().expect("is due");
+    let base = merge.build().expect("built");
+    drop(inbox.end_merge(&merge, base));
+    assert_eq!((inbox.overlay_bytes, inbox.base.len()), (0, 100));
+    // A larger base waits for more.
+    inbox.put(named(1, OVERLAY_MIN / 2));
+    let base_bytes = inbox.base.memory();
+    assert!(base_bytes > OVERLAY_MIN && inbox.memory() > base_bytes + OVERLAY_MIN / 2);
 }
 
 /// Not for a machine under load: `cargo test --release -- --ignored --nocapture a_million`.
