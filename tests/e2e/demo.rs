@@ -90,4 +90,9 @@ fn odd_arguments_are_played_or_refused_with_a_reason() {
     for wrong in [&["--events", "0"][..], &["--workspaces", "0"], &["--seed", "x"], &["--evnts", "5"]] {
         assert_eq!(demo(&dir, wrong).code, Some(2), "{wrong:?}");
     }
+    // An account has one event of a kind in a millisecond, so that a workspace has a highest rate.
+    let hasty = demo(&dir, &["--events", "5", "--workspaces", "2", "--rate", "10001", "--seed", "8"]);
+    assert_eq!(hasty.code, Some(2), "{hasty:?}");
+    assert!(hasty.stderr.contains("--rate is 5000 for each"), "{hasty:?}");
+    assert_eq!(workspaces(), before + 3);
 }

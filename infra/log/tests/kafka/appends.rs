@@ -1,8 +1,9 @@
 //! Many who append to one slot at once.
 use crate::{
-    suite::{read_all, records},
+    suite::{read_all, record, records},
     support::Broker,
 };
+use event_log::kafka::KafkaLog;
 use futures::future::join_all;
 use schemas::log::{Offset, Slot};
 use std::time::Duration;
@@ -34,4 +35,18 @@ async fn who_gives_up_takes_nothing_from_those_who_go_with_it() {
         told += 1;
     }
     assert!(told >= 200, "{told} were told");
+}
+
+/// An append of more than may wait to be sent goes bit by bit, and is whole in the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_larger_than_the_room_for_sending_waits_for_room() {
+    let Some(broker) = Broker::given() else { return };
+    let mut options = broker.options(&broker.topic(1).await);
+    // Room for two of the records, which is the least there is.
+    options.send_bytes = 0;
+    let log = KafkaLog::open(options).await.unwrap();
+    let large: Vec<_> = (0..24).map(|n| record(n, 900_000)).collect();
+    let appended = log.append(A, large.clone()).await.unwrap();
+    assert_eq!((appended.first, appended.next), (Offset(0), Offset(24)));
+    assert!(read_all(&*log, A, Offset(0), 1 << 20).await == large);
 }
