@@ -3,7 +3,7 @@ use crate::{
     suite::{read_all, record, records},
     support::Broker,
 };
-use event_log::kafka::KafkaLog;
+use event_log::{SharedLog, kafka::KafkaLog};
 use futures::future::join_all;
 use schemas::log::{Offset, Slot};
 use std::time::Duration;
@@ -44,7 +44,7 @@ async fn an_append_larger_than_the_room_for_sending_waits_for_room() {
     let mut options = broker.options(&broker.topic(1).await);
     // Room for two of the records, which is the least there is.
     options.send_bytes = 0;
-    let log = KafkaLog::open(options).await.unwrap();
+    let log: SharedLog = KafkaLog::open(options).await.unwrap();
     let large: Vec<_> = (0..24).map(|n| record(n, 900_000)).collect();
     let appended = log.append(A, large.clone()).await.unwrap();
     assert_eq!((appended.first, appended.next), (Offset(0), Offset(24)));
