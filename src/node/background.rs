@@ -3,6 +3,10 @@ use crate::process::{niceness, set_niceness};
 use std::io;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+/// Threads that run tasks; pure work is done on further ones, which stand back as well. Two, so that one long piece of work
+/// holds up nothing that others wait for.
+const THREADS: usize = 2;
+
 /// Which work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -17,14 +21,6 @@ impl Work {
         match self {
             Self::Land => "land",
             Self::Jobs => "jobs",
-        }
-    }
-
-    /// Threads that run its tasks; pure work is done on further ones, which stand back as well.
-    fn threads(self) -> usize {
-        match self {
-            Self::Land => 2,
-            Self::Jobs => 1,
         }
     }
 
@@ -54,7 +50,7 @@ impl Background {
         // Said to each thread anew: one that another of the background starts begins where that one stands.
         let niceness = niceness() + work.stands_back();
         let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(work.threads()).thread_name(work.name()).enable_all();
+        builder.worker_threads(THREADS).thread_name(work.name()).enable_all();
         let runtime = builder.on_thread_start(move || set_niceness(niceness)).build()?;
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }

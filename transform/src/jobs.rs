@@ -73,7 +73,11 @@ impl Jobs {
     pub fn start_on(self, assignment: Box<dyn Assignment>, workers_on: &Handle, loops_on: &Handle) -> TransformHandle {
         let (stop, stopped) = watch::channel(false);
         let (ending, told) = watch::channel(false);
-        let (land, workers) = Owner::new(self.shared.clone(), assignment, told);
+        let (land, workers) = {
+            // Workers of slots that are assigned already begin here and now.
+            let _inside = workers_on.enter();
+            Owner::new(self.shared.clone(), assignment, told)
+        };
         let mut owner = JoinSet::new();
         owner.spawn_on(land.run(), workers_on);
         let JobSettings { derive_interval, compact_interval, expire_interval, scrub_interval, .. } =
@@ -239,8 +243,9 @@ impl TransformHandle {
     pub async fn shutdown(mut self) -> Result<(), TransformError> {
         // A receiver may be gone already.
         let _ = self.stop.send(true);
-        while self.loops.join_next().await.is_some() {}
-        let flushed = self.flush().await;
+        // Side by side: a loop hears of the stop only where it waits, and what is left to land must not wait for that.
+        let (flushed, ()) =
+            tokio::join!(self.workers.flush(), async { while self.loops.join_next().await.is_some() {} });
         let _ = self.ending.send(true);
         self.workers.end();
         while let Some(ended) = self.owner.join_next().await {

@@ -6,11 +6,13 @@ mod support;
 use async_trait::async_trait;
 use event_log::{
     LogError,
-    assignment::{Assignment, Change, Release},
+    assignment::{AllSlots, Assignment, Change, Release},
 };
 use schemas::log::{Offset, Slot};
+use std::sync::Arc;
 use support::{House, at, message};
 use tokio::sync::mpsc;
+use transform::{LandSettings, faults::Faults};
 
 /// Says what the test says.
 struct Told(mpsc::UnboundedReceiver<Change>);
@@ -74,4 +76,46 @@ async fn an_assignment_that_ends_is_a_failure_and_no_silence() {
     let mut transform = house.jobs().start_with(told);
     drop(tell);
     assert!(matches!(transform.failed().await, transform::TransformError::Unavailable(_)));
+}
+
+/// Tells on which thread a point was come to.
+struct Threads(mpsc::UnboundedSender<(&'static str, String)>);
+
+impl Faults for Threads {
+    fn at(&self, point: &'static str) {
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        // Whoever asks may have seen enough.
+        let _ = self.0.send((point, thread));
+    }
+}
+
+/// Also the workers of slots that are assigned before anything runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_and_loops_run_on_the_threads_that_are_theirs() {
+    let house = House::new(at("2026-11-20T12:00:00Z")).await;
+    let shop = house.workspace("one", None).await;
+    let threads = |name| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).thread_name(name).enable_all().build().unwrap()
+    };
+    let (land, jobs) = (threads("land"), threads("jobs"));
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let derives_at_once = LandSettings { derive_at: 1, ..LandSettings::default() };
+    let all = Box::new(AllSlots::new(house.log.slots()));
+    let transform =
+        house.jobs_seen_by(derives_at_once, Arc::new(Threads(tell))).start_on(all, land.handle(), jobs.handle());
+    house.append(&shop, &[message(1, 1, house.now())]).await;
+    transform.flush().await.unwrap();
+    let mut landed = 0;
+    while let Some((point, thread)) = told.recv().await {
+        let (job, step) = point.split_once('/').unwrap();
+        landed += usize::from(job == "land");
+        assert_eq!(thread, if job == "land" { "land" } else { "jobs" }, "{point}");
+        if (job, step) == ("derive", "after-commit") {
+            break;
+        }
+    }
+    assert!(landed > 0);
+    transform.shutdown().await.unwrap();
+    [land, jobs].map(tokio::runtime::Runtime::shutdown_background);
 }

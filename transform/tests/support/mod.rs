@@ -23,7 +23,10 @@ use schemas::{
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use test_stores::Place;
-use transform::{JobSettings, Jobs, LandSettings, TransformHandle, TransformOptions, faults::NoFaults};
+use transform::{
+    JobSettings, Jobs, LandSettings, TransformHandle, TransformOptions,
+    faults::{NoFaults, SharedFaults},
+};
 use warehouse::{
     catalog::{Catalog, DataFile, SharedCatalog, SqlCatalog, SqlCatalogOptions},
     duplicates::Duplicates,
@@ -121,6 +124,11 @@ impl House {
 
     /// With limits of one commit.
     pub fn jobs_with(&self, land: LandSettings) -> Jobs {
+        self.jobs_seen_by(land, Arc::new(NoFaults))
+    }
+
+    /// With limits of one commit, and somebody who is told what point the jobs come to.
+    pub fn jobs_seen_by(&self, land: LandSettings, faults: SharedFaults) -> Jobs {
         let options = TransformOptions {
             log: self.log.clone(),
             keyring: self.keyring.clone(),
@@ -138,7 +146,7 @@ impl House {
                 scrub_interval: Duration::from_secs(86_400),
                 ..JobSettings::default()
             },
-            faults: Arc::new(NoFaults),
+            faults,
             committed: Arc::new(|_| {}),
         };
         Jobs::new(options, &mut prometheus_client::registry::Registry::default())

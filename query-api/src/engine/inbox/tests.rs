@@ -277,9 +277,14 @@ fn what_moved_is_merged_by_its_bytes_and_not_by_its_number() {
     drop(inbox.end_merge(&merge, base));
     assert_eq!((inbox.overlay_bytes, inbox.base.len()), (0, 100));
     // A larger base waits for more.
-    inbox.put(named(1, OVERLAY_MIN / 2));
-    let base_bytes = inbox.base.memory();
-    assert!(base_bytes > OVERLAY_MIN && inbox.memory() > base_bytes + OVERLAY_MIN / 2);
+    (0..100).for_each(|n| inbox.put(named(n, OVERLAY_MIN / 10)));
+    let merge = inbox.merge_all();
+    let base = merge.build().expect("built");
+    drop(inbox.end_merge(&merge, base));
+    inbox.put(named(0, 2 * OVERLAY_MIN));
+    assert!(inbox.memory() > inbox.base.memory() + 2 * OVERLAY_MIN && inbox.begin_merge().is_none());
+    inbox.put(named(1, 2 * OVERLAY_MIN));
+    assert!(inbox.begin_merge().is_some());
 }
 
 /// Not for a machine under load: `cargo test --release -- --ignored --nocapture a_million`.
