@@ -117,5 +117,7 @@ async fn workers_and_loops_run_on_the_threads_that_are_theirs() {
     }
     assert!(landed > 0);
     transform.shutdown().await.unwrap();
-    [land, jobs].map(tokio::runtime::Runtime::shutdown_background);
+    for runtime in [land, jobs] {
+        runtime.shutdown_background();
+    }
 }
