@@ -26,8 +26,8 @@ use tally::Tally;
 
 /// Bytes of conversations that may have moved before the base is built anew: of some hundred of them.
 const OVERLAY_MIN: usize = 512 << 10;
-/// … or this part of the base, so that building it anew costs each move the same. A row that moved takes about four times what
-/// one of the base takes.
+/// … or this part of the base, so that building it anew costs each move the same. A row that moved takes some four times what
+/// one of the base takes, by an estimate.
 const OVERLAY_PART: usize = 4;
 /// About what the overlay's maps take for a row.
 const ENTRY_BYTES: usize = 128;
