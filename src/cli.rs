@@ -54,6 +54,9 @@ pub enum Action {
     /// What was signed but could not be read
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// The event log
+    #[command(subcommand)]
+    Log(Log),
 }
 
 /// The demo's own settings.
@@ -249,6 +252,20 @@ pub enum DeadLetters {
     Show(Which),
     /// Read them again, as if they had just come
     Replay(Which),
+}
+
+/// What to do with the event log.
+#[derive(Debug, Subcommand)]
+pub enum Log {
+    /// Go on without records that the log deleted before they were landed; what is lost is counted
+    PassGap {
+        /// Slot
+        #[arg(long, value_name = "N")]
+        slot: u32,
+        /// Offset at which the log begins now, as the refused start says
+        #[arg(long, value_name = "OFFSET")]
+        to: u64,
+    },
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ fn the_command_line_is_sound_and_reads_as_the_contract_says() {
         "key rotate --root",
         "key export --workspace W --day 2026-11-22 --out F",
         "import --workspace W -",
+        "log pass-gap --slot 0 --to 57",
         "dead-letters list --workspace system --json",
         &format!("dead-letters replay --workspace W --connection {id} {id}"),
         &format!("connection rotate-secret {id} --secret-file F"),
@@ -34,6 +35,7 @@ fn the_command_line_is_sound_and_reads_as_the_contract_says() {
         "workspace add Shop",
         "connection disable x",
         "demo --events 0",
+        "log pass-gap --slot 0",
         "nonsense",
     ] {
         assert!(Cli::try_parse_from(std::iter::once("chatmai").chain(line.split(' '))).is_err(), "{line}");

@@ -52,6 +52,8 @@ async fn a_signed_post_is_in_the_log_of_its_workspace_when_it_is_answered() {
     let text = world.metrics_text();
     assert!(text.contains(r#"chatmai_webhook_posts_total{platform="line",status="200"} 1"#), "{text}");
     assert!(text.contains("chatmai_webhook_seconds_bucket"), "{text}");
+    assert!(text.contains("chatmai_records_encrypted_total 3\n"), "{text}");
+    assert!(text.contains("chatmai_records_plain_total 0\n"), "{text}");
 }
 
 #[tokio::test]

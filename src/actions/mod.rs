@@ -1,10 +1,11 @@
 //! From the command line to what it does.
+mod gap;
 mod operate;
 mod print;
 mod up;
 
 use crate::{
-    cli::{Action, Cli},
+    cli::{Action, Cli, Log},
     config::{self, Config, ConfigError, Sources},
     control::CommandError,
     demo, logging,
@@ -37,6 +38,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode, CommandError> {
             demo::run(config, options, has_directory, json).await
         }
         Action::Config => show(&config, json),
+        Action::Log(Log::PassGap { slot, to }) => {
+            logging::start_quiet(&config.logging, "warn");
+            gap::pass(&config, slot, to, json).await
+        }
         action => {
             logging::start_quiet(&config.logging, "warn");
             operate::run(&config, action, json).await

@@ -75,7 +75,13 @@ fn command(action: Action) -> Result<Command, CommandError> {
         Action::DeadLetters(DeadLetters::List(which)) => Command::DeadLettersList(letters(which)),
         Action::DeadLetters(DeadLetters::Show(which)) => Command::DeadLettersShow(letters(which)),
         Action::DeadLetters(DeadLetters::Replay(which)) => Command::DeadLettersReplay(letters(which)),
-        Action::Up | Action::Ingest | Action::Transform | Action::QueryApi | Action::Demo(_) | Action::Config => {
+        Action::Up
+        | Action::Ingest
+        | Action::Transform
+        | Action::QueryApi
+        | Action::Demo(_)
+        | Action::Config
+        | Action::Log(_) => {
             return Err(CommandError::usage("not an operator's command"));
         }
     })

@@ -43,6 +43,9 @@ pub enum StartError {
         /// The settings.
         missing: String,
     },
+    /// What was asked for does not fit what there is.
+    #[error("{0}")]
+    Usage(String),
     /// A file or a directory could not be used.
     #[error("{}: {source}", .path.display())]
     File {
@@ -75,7 +78,7 @@ impl StartError {
 
     /// True when the operator has to change what was asked for: exit code 2.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Foreign(_) | Self::Roles { .. })
+        matches!(self, Self::Config(_) | Self::Foreign(_) | Self::Roles { .. } | Self::Usage(_))
     }
 }
 

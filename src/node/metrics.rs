@@ -38,6 +38,8 @@ pub struct Totals {
     pub dead_lettered: u64,
     /// Only counted.
     pub ignored: u64,
+    /// Gone from the log before they were landed.
+    pub lost: u64,
     /// In the log, not landed yet.
     pub waiting: u64,
 }
@@ -50,13 +52,14 @@ impl Totals {
             duplicates: self.duplicates.saturating_sub(earlier.duplicates),
             dead_lettered: self.dead_lettered.saturating_sub(earlier.dead_lettered),
             ignored: self.ignored.saturating_sub(earlier.ignored),
+            lost: self.lost.saturating_sub(earlier.lost),
             waiting: self.waiting,
         }
     }
 
     /// All of them: what was acknowledged.
     pub fn accepted(&self) -> u64 {
-        self.committed + self.duplicates + self.dead_lettered + self.ignored + self.waiting
+        self.committed + self.duplicates + self.dead_lettered + self.ignored + self.lost + self.waiting
     }
 }
 
@@ -130,6 +133,7 @@ impl NodeMetrics {
                 Outcome::Committed => totals.committed += count,
                 Outcome::Duplicate => totals.duplicates += count,
                 Outcome::DeadLettered => totals.dead_lettered += count,
+                Outcome::Lost => totals.lost += count,
                 Outcome::Ignored(reason) => {
                     totals.ignored += count;
                     *ignored.entry(reason.as_str()).or_default() += count;
@@ -152,6 +156,9 @@ impl NodeMetrics {
                 self.show("duplicates", totals.duplicates);
                 self.show("dead_lettered", totals.dead_lettered);
                 self.show("ignored", totals.ignored);
+                if totals.lost > 0 {
+                    self.show("lost", totals.lost);
+                }
                 for (reason, count) in ignored {
                     self.ignored.get_or_create(&ByReason { reason }).inner().fetch_max(count, Ordering::Relaxed);
                 }

@@ -79,6 +79,7 @@ impl Node {
         };
         let progress = Progress::new(events.log.clone(), stores.catalog.clone(), stores.clock.clone());
         let appender = Appender::new(progress.brake().on(events.log.clone()), stores.keyring.clone());
+        appender.register(&mut metrics);
         let webhooks = match roles.ingest {
             true => Some(stages::webhooks(config, &stores, appender.clone(), &mut metrics)?),
             false => None,

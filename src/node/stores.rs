@@ -1,6 +1,6 @@
 //! What lies on the disk, in databases or in a bucket, opened: keys, vault, catalog, registry; and, where they take part,
 //! log and files.
-use super::{DataDir, StartError, log, parts, store};
+use super::{DataDir, StartError, gap, log, parts, store};
 use crate::config::Config;
 use event_log::{EventLog, SharedLog};
 use keys::{FileKms, Keyring, KeyringOptions, Vault, VaultOptions};
@@ -101,17 +101,14 @@ impl Stores {
     /// # Errors
     /// [`StartError`].
     pub async fn open_events(&self, config: &Config, directory: &DataDir) -> Result<Events, StartError> {
-        let log = log::open(config, directory, &self.clock, &self.entropy).await?;
+        let patience = log::Patience::of_a_start();
+        let log = log::open(config, directory, &self.clock, &self.entropy, patience).await?;
         self.catalog.bind_log(log.epoch(), log.slots()).await.map_err(StartError::part)?;
         for snapshot in self.catalog.snapshots().await.map_err(StartError::part)? {
             let (slot, next) = (snapshot.slot, snapshot.next);
-            let start = log.start(slot).await.map_err(StartError::part)?;
-            let end = log.end(slot).await.map_err(StartError::part)?;
-            if next < start || end < next {
-                return Err(StartError::Part(format!(
-                    "the log holds {start} to {end} of slot {slot}, but the catalog goes on at {next}: \
-                     they are parts of different backups",
-                )));
+            let held = log::held(log.as_ref(), slot, patience).await?;
+            if let Some(why) = gap::between(slot, next, &held) {
+                return Err(StartError::Part(why));
             }
         }
         let (store, durability) = store::open(config, directory)?;

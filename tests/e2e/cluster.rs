@@ -115,8 +115,8 @@ impl Cluster {
         load.node_is(Some(self.nodes[INGEST[usize::from(n == INGEST[0])]].endpoints()));
     }
 
-    /// The same while a broker is away. Until its slots are led by another one, a process does not start; a supervisor
-    /// tries again, as this does. Returns how often it had to.
+    /// The same while a broker is away. Until its slots are led by another one, a start waits; where it has waited for too
+    /// long, a supervisor tries again, as this does. Returns how often it had to.
     pub fn kill9_without_broker(&mut self, n: usize, load: &Load) -> u64 {
         self.only_kill9(n, load);
         let mut tries = 0;

@@ -8,7 +8,7 @@ use crate::{
 use std::{path::Path, time::Duration};
 
 /// What people write in this load.
-const CANARIES: [&str; 2] = ["ありがとう", "café"];
+const CANARIES: [&str; 2] = ["ありがとう", "words 1"];
 
 fn on(kafka: &Kafka, slots: u32) -> Vec<(&'static str, String)> {
     let mut settings: Vec<_> = FAST.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();

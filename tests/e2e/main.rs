@@ -24,6 +24,7 @@ mod crash_points;
 mod dead_letters;
 mod demo;
 mod duplicates;
+mod gap;
 mod hostile;
 mod hostile_inputs;
 mod import;

@@ -1,5 +1,5 @@
 //! `chatmai up`, or one of its roles, as a child process: started, killed, ended, started again on the same directory.
-use super::{client::Client, wait_for};
+use super::{LONG_PATIENCE, client::Client, wait_for, wait_within};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
@@ -108,7 +108,8 @@ impl Node {
     pub fn try_start(&mut self) -> Option<ExitStatus> {
         self.spawn();
         let file = self.dir.join("endpoints.json");
-        let started = wait_for("endpoints.json after the start", || match self.exited() {
+        // Longer than a start waits for a log that does not answer.
+        let started = wait_within(LONG_PATIENCE, "endpoints.json after the start", || match self.exited() {
             Some(status) => Some(Err(status)),
             None => Endpoints::read(&file).map(Ok),
         });

@@ -243,14 +243,17 @@ impl TransformHandle {
     pub async fn shutdown(mut self) -> Result<(), TransformError> {
         // A receiver may be gone already.
         let _ = self.stop.send(true);
+        let landed = async {
+            let flushed = self.workers.flush().await;
+            let _ = self.ending.send(true);
+            self.workers.end();
+            while let Some(ended) = self.owner.join_next().await {
+                ended.map_err(|_| TransformError::Integrity("a land worker has panicked".into()))??;
+            }
+            flushed.map(|_| ())
+        };
         // Side by side: a loop hears of the stop only where it waits, and what is left to land must not wait for that.
-        let (flushed, ()) =
-            tokio::join!(self.workers.flush(), async { while self.loops.join_next().await.is_some() {} });
-        let _ = self.ending.send(true);
-        self.workers.end();
-        while let Some(ended) = self.owner.join_next().await {
-            ended.map_err(|_| TransformError::Integrity("a land worker has panicked".into()))??;
-        }
-        flushed.map(|_| ())
+        let (landed, ()) = tokio::join!(landed, async { while self.loops.join_next().await.is_some() {} });
+        landed
     }
 }

@@ -89,16 +89,32 @@ impl Faults for Threads {
     }
 }
 
+/// A runtime that may be dropped inside another one, also by a failed assertion.
+struct Own(Option<tokio::runtime::Runtime>);
+
+impl Own {
+    fn start(name: &str) -> Self {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        Self(Some(builder.worker_threads(1).thread_name(name).enable_all().build().unwrap()))
+    }
+
+    fn handle(&self) -> &tokio::runtime::Handle {
+        self.0.as_ref().unwrap().handle()
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.0.take().unwrap().shutdown_background();
+    }
+}
+
 /// Also the workers of slots that are assigned before anything runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_and_loops_run_on_the_threads_that_are_theirs() {
     let house = House::new(at("2026-11-20T12:00:00Z")).await;
     let shop = house.workspace("one", None).await;
-    let threads = |name| {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(1).thread_name(name).enable_all().build().unwrap()
-    };
-    let (land, jobs) = (threads("land"), threads("jobs"));
+    let (land, jobs) = (Own::start("land"), Own::start("jobs"));
     let (tell, mut told) = mpsc::unbounded_channel();
     let derives_at_once = LandSettings { derive_at: 1, ..LandSettings::default() };
     let all = Box::new(AllSlots::new(house.log.slots()));
@@ -117,7 +133,4 @@ async fn workers_and_loops_run_on_the_threads_that_are_theirs() {
     }
     assert!(landed > 0);
     transform.shutdown().await.unwrap();
-    for runtime in [land, jobs] {
-        runtime.shutdown_background();
-    }
 }

@@ -1,6 +1,7 @@
 //! Sealed payloads in the event log: the only way in ([`Appender`], which seals before anything reaches a log) and the
 //! only way out ([`open`], [`Opener`]).
 mod position;
+mod sealed;
 
 pub use position::{InvalidPosition, Position};
 
@@ -60,12 +61,18 @@ impl From<WireError> for RecordError {
 pub struct Appender {
     log: SharedLog,
     keyring: Keyring,
+    counts: sealed::Counts,
 }
 
 impl Appender {
     /// An appender to this log with keys of this ring.
     pub fn new(log: SharedLog, keyring: Keyring) -> Self {
-        Self { log, keyring }
+        Self { log, keyring, counts: sealed::Counts::default() }
+    }
+
+    /// Registers the counters that this appender and its clones share.
+    pub fn register(&self, metrics: &mut prometheus_client::registry::Registry) {
+        self.counts.register(metrics);
     }
 
     /// The log's epoch.
@@ -91,7 +98,10 @@ impl Appender {
     ) -> Result<Position, RecordError> {
         let mut records = Vec::with_capacity(payloads.len());
         for (event, payload) in payloads {
-            records.push(self.keyring.seal(workspace, *event, payload.schema() as u32, &payload.encode()?).await?);
+            let plaintext = payload.encode()?;
+            let record = self.keyring.seal(workspace, *event, payload.schema() as u32, &plaintext).await?;
+            self.counts.check(&record.value, &plaintext)?;
+            records.push(record);
         }
         let appended = self.log.append(slot, records).await?;
         Ok(Position { epoch: self.log.epoch(), slot, next: appended.next })

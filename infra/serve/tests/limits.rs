@@ -126,7 +126,7 @@ async fn a_connection_of_http2_ends_when_idle_but_not_while_a_request_runs() {
     let running = start(router, limits).await;
     let mut client = running.http2().await;
     let answer = tokio::spawn(client.send_request(get_h2("/held")));
-    entries.recv().await.unwrap();
+    within(entries.recv()).await.unwrap();
     // The running request is three times older than an idle connection becomes.
     tokio::time::sleep(SHORT * 3).await;
     release.notify_one();

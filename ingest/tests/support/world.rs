@@ -153,8 +153,10 @@ impl World {
         };
         change(&mut settings);
         let mut metrics = prometheus_client::registry::Registry::default();
+        let appender = Appender::new(log.clone(), keyring.clone());
+        appender.register(&mut metrics);
         let ingest = Ingest::build(IngestOptions {
-            appender: Appender::new(log.clone(), keyring.clone()),
+            appender,
             registry: registry.clone(),
             vault: vault.clone(),
             keyring: keyring.clone(),

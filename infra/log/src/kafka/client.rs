@@ -26,23 +26,31 @@ pub(super) type Asker = FutureProducer<Context>;
 /// took too long. The words name brokers and topics, never what is in a record.
 #[derive(Clone, Default)]
 pub(super) struct Context {
-    trouble: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Mutex<Option<Trouble>>>,
+}
+
+struct Trouble {
+    why: String,
+    /// It comes from what one side thinks of the other.
+    is_denial: bool,
 }
 
 impl Context {
     /// An error with the last trouble beside it.
     pub fn explained(&self, error: &dyn std::fmt::Display) -> String {
         match &*self.trouble.lock() {
-            Some(trouble) => format!("{error} (last trouble: {trouble})"),
+            Some(trouble) => format!("{error} (last trouble: {})", trouble.why),
             None => error.to_string(),
         }
     }
 
     /// The same for an error at start.
     pub fn explain(&self, error: KafkaError) -> KafkaError {
+        let is_denial = self.trouble.lock().as_ref().is_some_and(|trouble| trouble.is_denial);
         match error {
+            KafkaError::Unavailable(why) if is_denial => KafkaError::Denied(self.explained(&why)),
             KafkaError::Unavailable(why) => KafkaError::Unavailable(self.explained(&why)),
-            refused @ KafkaError::Refused(_) => refused,
+            other @ (KafkaError::Refused(_) | KafkaError::Denied(_)) => other,
         }
     }
 }
@@ -57,9 +65,12 @@ impl ClientContext for Context {
 
     fn error(&self, error: RdError, reason: &str) {
         tracing::warn!(%error, reason, "librdkafka");
+        use RDKafkaErrorCode::{AllBrokersDown, Authentication, SSL, SaslAuthenticationFailed};
+        let code = error.rdkafka_error_code();
         // That nobody is there is only what comes of the trouble before.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            *self.trouble.lock() = Some(reason.to_owned());
+        if code != Some(AllBrokersDown) {
+            let is_denial = matches!(code, Some(SSL | Authentication | SaslAuthenticationFailed));
+            *self.trouble.lock() = Some(Trouble { why: reason.to_owned(), is_denial });
         }
     }
 }

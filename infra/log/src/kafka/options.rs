@@ -97,7 +97,11 @@ pub enum KafkaError {
     /// The configuration, or the topic's, is not what records need. Change it.
     #[error("Kafka: {0}")]
     Refused(String),
-    /// The brokers do not answer, or do not let us in. Try again, or see the process log for the reason.
+    /// Brokers answer, but they are not who they should be or do not let this client in: TLS, a certificate, a password.
+    /// Change what does not fit.
+    #[error("Kafka is not connected to: {0}")]
+    Denied(String),
+    /// The brokers do not answer. Try again.
     #[error("Kafka does not answer: {0}")]
     Unavailable(String),
 }

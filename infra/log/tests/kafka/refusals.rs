@@ -16,9 +16,9 @@ async fn refused(options: Options) -> String {
     }
 }
 
-async fn unreachable(options: Options) -> String {
+async fn denied(options: Options) -> String {
     match KafkaLog::open(options).await.map(drop) {
-        Err(KafkaError::Unavailable(why)) => why,
+        Err(KafkaError::Denied(why)) => why,
         other => panic!("{other:?}"),
     }
 }
@@ -28,7 +28,7 @@ async fn a_broker_that_speaks_only_tls_1_2_is_refused() {
     let Some(broker) = Broker::given() else { return };
     let mut options = broker.options("events");
     options.brokers = vec![broker.setting("TLS12").to_owned()];
-    let why = unreachable(options).await;
+    let why = denied(options).await;
     assert!(why.contains("SSL handshake failed") || why.contains("handshake"), "{why}");
 }
 
@@ -37,7 +37,7 @@ async fn a_broker_under_a_name_that_its_certificate_does_not_have_is_refused() {
     let Some(broker) = Broker::given() else { return };
     let mut options = broker.options("events");
     options.brokers = vec![broker.setting("WRONG_NAME").to_owned()];
-    let why = unreachable(options).await;
+    let why = denied(options).await;
     assert!(why.contains("certificate"), "{why}");
 }
 
@@ -60,7 +60,7 @@ async fn a_password_opens_in_place_of_a_certificate_and_a_wrong_one_does_not() {
         let batch = log.read(A, appended.first, 1 << 20).await.unwrap();
         assert_eq!(batch.records.len(), 3, "{mechanism}");
         log.close().await;
-        let why = unreachable(with("not it")).await;
+        let why = denied(with("not it")).await;
         assert!(why.to_lowercase().contains("auth"), "{mechanism}: {why}");
         assert!(!why.contains("not it"), "{mechanism}: {why}");
     }
@@ -72,8 +72,17 @@ async fn a_broker_of_another_authority_is_refused() {
     let mut options = broker.options("events");
     // A certificate that signed nobody's.
     options.ca_certificate = broker.setting("CERTIFICATE").into();
-    let why = unreachable(options).await;
+    let why = denied(options).await;
     assert!(why.contains("certificate"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_listens_nobody_answers() {
+    let Some(broker) = Broker::given() else { return };
+    let mut options = broker.options("events");
+    options.brokers = vec!["127.0.0.1:1".into()];
+    let opened = KafkaLog::open(options).await.map(drop);
+    assert!(matches!(opened, Err(KafkaError::Unavailable(_))), "{opened:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

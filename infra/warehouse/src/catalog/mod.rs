@@ -119,6 +119,8 @@ pub enum Outcome {
     DeadLettered,
     /// Only counted.
     Ignored(IgnoredReason),
+    /// The log let go of it before it was landed, and an operator said to go on without it. Nobody knows whose it was.
+    Lost,
 }
 
 /// An event whose claimed time was not believed.

@@ -82,8 +82,13 @@ async fn first(options: &AnyConnectOptions, dialect: Dialect) -> Result<AnyConne
 }
 
 fn pool(dialect: Dialect, access: Access) -> AnyPoolOptions {
+    let connections = dialect.connections(access);
+    // SQLite gives each a thread that inherits the niceness of the one that asks first. Those are made at once, by whoever
+    // opens the catalog: made later by a job, one would stand back for ever, also when the front reads with it.
+    let at_once = if dialect == Dialect::Sqlite { connections } else { 0 };
     AnyPoolOptions::new()
-        .max_connections(dialect.connections(access))
+        .max_connections(connections)
+        .min_connections(at_once)
         .acquire_timeout(dialect.acquire())
         .max_lifetime(dialect.lifetime())
         .idle_timeout(None)

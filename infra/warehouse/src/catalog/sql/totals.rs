@@ -47,6 +47,7 @@ fn total(row: &AnyRow) -> Result<(WorkspaceId, Outcome, u64), CatalogError> {
         ("committed", "") => Outcome::Committed,
         ("duplicate", "") => Outcome::Duplicate,
         ("dead_lettered", "") => Outcome::DeadLettered,
+        ("lost", "") => Outcome::Lost,
         ("ignored", reason) => {
             Outcome::Ignored(reason.parse().map_err(|_| CatalogError::Damaged("a total of an unknown reason".into()))?)
         }
@@ -61,5 +62,6 @@ fn words(outcome: Outcome) -> (&'static str, &'static str) {
         Outcome::Duplicate => ("duplicate", ""),
         Outcome::DeadLettered => ("dead_lettered", ""),
         Outcome::Ignored(reason) => ("ignored", reason.as_str()),
+        Outcome::Lost => ("lost", ""),
     }
 }

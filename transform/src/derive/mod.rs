@@ -1,15 +1,18 @@
 //! Brings the derived tables up to an offset, for the conversations that events touched. Behind is fine, wrong is not:
 //! readers fold what lies above the derived offset themselves, with the same functions.
+mod fold;
+
 use crate::{Faults, Shared, TransformError, states};
+use fold::Grouped;
 use schemas::{
-    columns::{ConversationColumns, EventRow},
+    columns::EventRow,
     conversation::ConversationState,
     ids::{ConversationId, WorkspaceId},
     log::{Offset, Slot},
     partition::{PartitionDay, RetentionClass, Table, cut},
 };
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -27,8 +30,6 @@ const TOGETHER: usize = 1024;
 const AT_ONCE: usize = 8;
 /// About how many rows are folded at once, all workspaces together: bounds the memory after an import or a long pause.
 const WINDOW_ROWS: u32 = 200_000;
-/// Most states of one file.
-const FILE_STATES: usize = 250_000;
 
 /// Derives what was landed in a slot since the last time. Returns how many conversations were brought up.
 pub(crate) async fn derive(shared: &Arc<Shared>, slot: Slot) -> Result<usize, TransformError> {
@@ -87,8 +88,7 @@ async fn derive_round(
                 .spawn(async move { (workspace, from, derive_window(&shared, slot, workspace, from, &memory).await) });
         }
         let Some(ended) = running.join_next().await else { break };
-        let (workspace, from, window) =
-            ended.map_err(|_| TransformError::Unavailable("deriving was stopped".into()))?;
+        let (workspace, from, window) = ended.map_err(|_| stopped())?;
         match window {
             Ok(window) => {
                 round.conversations += window.conversations;
@@ -163,47 +163,19 @@ async fn derive_window(
         files.iter().filter(|f| f.table == Table::Events && f.max_offset >= from).cloned().collect();
     let to = window_end(&mut fresh, from).unwrap_or(snapshot.next);
     let held = u32::try_from(fresh.iter().map(|f| f.rows).sum::<u64>()).unwrap_or(u32::MAX).min(WINDOW_ROWS);
-    let stopped = |_| TransformError::Unavailable("deriving was stopped".into());
-    let _memory = memory.acquire_many(held).await.map_err(stopped)?;
-    let mut rows = states::rows_between(shared, workspace, &fresh, from, to).await?;
-    rows.sort_unstable_by_key(|row| row.offset);
-    let wanted: HashSet<ConversationId> = rows.iter().filter_map(|row| row.event.conversation).collect();
-    let mut known = states::newest_states(shared, &files, &wanted).await?;
-    let (mut amendments, _) = states::open_amendments(shared, workspace, &files).await?;
-    // Those that came in this window may be folded into the rows already; the states have not seen them yet.
-    for row in &rows {
-        amendments.add(&row.event);
+    let _memory = memory.acquire_many(held).await.map_err(|_| stopped())?;
+    let rows = states::rows_between(shared, workspace, &fresh, from, to).await?;
+    let (open, _) = states::open_amendments(shared, workspace, &files).await?;
+    let grouped = aside(move || Grouped::of(rows, open)).await?;
+    let wanted: HashSet<ConversationId> = grouped.conversations().collect();
+    let conversations = wanted.len();
+    let known = states::newest_states(shared, &files, &wanted).await?;
+    let mut folded = aside(move || grouped.fold(known, to)).await?;
+    for state in folded.states.iter_mut().filter(|state| state.stale) {
+        let history = history(shared, workspace, &files, state, to).await?;
+        state.refold(cut, history.iter().map(|row| &row.event));
     }
-
-    let mut by_conversation: HashMap<ConversationId, Vec<EventRow>> = HashMap::new();
-    for row in rows {
-        if let Some(conversation) = row.event.conversation {
-            by_conversation.entry(conversation).or_default().push(row);
-        }
-    }
-    let mut homes: BTreeMap<PartitionDay, Vec<ConversationState>> = BTreeMap::new();
-    let conversations = by_conversation.len();
-    for (conversation, rows) in by_conversation {
-        let Some(first) = rows.first() else { continue };
-        let mut state = known
-            .remove(&conversation)
-            .unwrap_or_else(|| ConversationState::new(conversation, first.event.connection, first.event.platform));
-        let folded = state.version;
-        for row in rows.iter().filter(|row| row.offset >= folded) {
-            state.fold_row(row);
-        }
-        if state.stale {
-            let history = history(shared, workspace, &files, &state, to).await?;
-            state.refold(cut, history.iter().map(|row| &row.event));
-        }
-        state.amend(&amendments);
-        state.version = to.max(folded);
-        if state.expire(cut)
-            && let Some(home) = state.home_day()
-        {
-            homes.entry(home).or_default().push(state);
-        }
-    }
+    let homes = aside(move || folded.homes(cut)).await?;
     let files = write_states(shared, workspace, slot, homes).await?;
     Ok(Window { files, conversations, to, more: to < snapshot.next })
 }
@@ -241,6 +213,18 @@ async fn history(
     states::scan_rows(shared, workspace, &files, &filter).await
 }
 
+/// Runs pure work that may take long on a thread where no task waits for it.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, TransformError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| match error.is_panic() {
+        true => TransformError::Integrity("making states has panicked".into()),
+        false => stopped(),
+    })
+}
+
+fn stopped() -> TransformError {
+    TransformError::Unavailable("making states was stopped".into())
+}
+
 /// Writes states into the files of their home days, sorted by conversation.
 pub(crate) async fn write_states(
     shared: &Shared,
@@ -249,15 +233,10 @@ pub(crate) async fn write_states(
     homes: BTreeMap<PartitionDay, Vec<ConversationState>>,
 ) -> Result<Vec<DataFile>, TransformError> {
     let mut files = Vec::with_capacity(homes.len());
-    for (day, mut states) in homes {
-        states.sort_unstable_by_key(|s| s.conversation);
+    for (day, states) in homes {
         let target = NewFile { workspace, slot, table: Table::Conversations, day, class: RetentionClass::STANDARD };
-        for states in states.chunks(FILE_STATES) {
-            let mut columns = ConversationColumns::with_capacity(states.len());
-            for state in states {
-                columns.push(state)?;
-            }
-            files.push(shared.files.write(target, vec![columns.finish()?]).await?);
+        for batch in aside(move || fold::columns(states)).await?? {
+            files.push(shared.files.write(target, vec![batch]).await?);
         }
     }
     Ok(files)
