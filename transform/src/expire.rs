@@ -1,10 +1,6 @@
 //! Days that are wholly past their retention: first their key, so that copies of the files are dark too, then the
 //! catalog's rows, then the objects. Answers were cut at the instant long before. Every step can be done again.
-use crate::{
-    Faults, Shared, TransformError,
-    derive::{LEASE, write_states},
-    states,
-};
+use crate::{Faults, Shared, TransformError, derive::write_states, lease, states};
 use arrow::compute::filter_record_batch;
 use futures::TryStreamExt;
 use schemas::{
@@ -30,11 +26,12 @@ pub struct Expired {
 
 /// Lets go of every expired day of a slot.
 pub(crate) async fn expire(shared: &Shared, slot: Slot) -> Result<Expired, TransformError> {
+    let Some(lease) = lease::take(shared, &format!("expire/{slot}")).await? else { return Ok(Expired::default()) };
+    lease::keeping(shared, &lease, expire_slot(shared, &lease, slot)).await
+}
+
+async fn expire_slot(shared: &Shared, lease: &Lease, slot: Slot) -> Result<Expired, TransformError> {
     let now = shared.clock.now();
-    let job = format!("expire/{slot}");
-    let Some(lease) = shared.catalog.take_lease(&job, &shared.holder, now, now + LEASE).await? else {
-        return Ok(Expired::default());
-    };
     let mut done = Expired::default();
     let mut faults = Faults::default();
     let is_past = |(workspace, class, day): &(WorkspaceId, RetentionClass, PartitionDay)| {
@@ -51,7 +48,7 @@ pub(crate) async fn expire(shared: &Shared, slot: Slot) -> Result<Expired, Trans
         if gone.is_empty() {
             continue;
         }
-        if let Err(error) = expire_workspace(shared, &lease, workspace, slot, gone, kept, &mut done).await {
+        if let Err(error) = expire_workspace(shared, lease, workspace, slot, gone, kept, &mut done).await {
             faults.take("expire", workspace, error)?;
         }
     }

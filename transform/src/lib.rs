@@ -7,6 +7,7 @@ pub mod expire;
 pub mod faults;
 mod jobs;
 pub mod land;
+mod lease;
 mod metrics;
 pub mod scrub;
 mod states;

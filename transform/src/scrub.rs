@@ -1,6 +1,6 @@
 //! The store against the catalog, both ways: objects that no row names are removed once they are old enough, rows
 //! whose object is missing are reported. And objects of replaced files go after the reader grace.
-use crate::{Shared, TransformError, derive::LEASE};
+use crate::{Shared, TransformError, lease};
 use futures::TryStreamExt;
 use schemas::{
     ids::{DataFileId, LogEpoch},
@@ -58,10 +58,12 @@ pub(crate) async fn purge(shared: &Shared) -> Result<usize, TransformError> {
 
 /// Compares store and catalog.
 pub(crate) async fn scrub(shared: &Shared) -> Result<Scrubbed, TransformError> {
+    let Some(lease) = lease::take(shared, "scrub").await? else { return Ok(Scrubbed::default()) };
+    lease::keeping(shared, &lease, scrub_all(shared)).await
+}
+
+async fn scrub_all(shared: &Shared) -> Result<Scrubbed, TransformError> {
     let now = shared.clock.now();
-    if shared.catalog.take_lease("scrub", &shared.holder, now, now + LEASE).await?.is_none() {
-        return Ok(Scrubbed::default());
-    }
     // Nothing is garbage in a store that is not ours.
     shared.files.claim(&owner_of(shared.log.epoch())).await?;
     let mut found = Scrubbed::default();

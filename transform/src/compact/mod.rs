@@ -5,7 +5,7 @@ mod fold;
 mod merge;
 mod plan;
 
-use crate::{Faults, Shared, TransformError, derive::LEASE};
+use crate::{Faults, Shared, TransformError, lease};
 use schemas::{ids::WorkspaceId, log::Slot, partition::DAY};
 use std::{collections::BTreeSet, time::Duration};
 use warehouse::catalog::{DataFile, Lease, Replacement};
@@ -27,11 +27,12 @@ const CLEAR_EVERY: Duration = DAY;
 
 /// Looks for work in a slot and does it. `all`: as if every day were settled and every amendment due.
 pub(crate) async fn compact(shared: &Shared, slot: Slot, all: bool) -> Result<Compacted, TransformError> {
+    let Some(lease) = lease::take(shared, &format!("compact/{slot}")).await? else { return Ok(Compacted::default()) };
+    lease::keeping(shared, &lease, compact_slot(shared, &lease, slot, all)).await
+}
+
+async fn compact_slot(shared: &Shared, lease: &Lease, slot: Slot, all: bool) -> Result<Compacted, TransformError> {
     let now = shared.clock.now();
-    let job = format!("compact/{slot}");
-    let Some(lease) = shared.catalog.take_lease(&job, &shared.holder, now, now + LEASE).await? else {
-        return Ok(Compacted::default());
-    };
     let mut done = Compacted::default();
     let mut faults = Faults::default();
     let crowds = shared.catalog.crowded(slot).await?;
@@ -42,7 +43,7 @@ pub(crate) async fn compact(shared: &Shared, slot: Slot, all: bool) -> Result<Co
     work.extend(derived.filter(|workspace| is_to_be_cleared(shared, *workspace)));
     for workspace in work {
         let files = shared.catalog.files(workspace, shared.catalog.snapshot(slot).await?).await?;
-        if let Err(error) = compact_workspace(shared, &lease, workspace, slot, files, all, &mut done).await {
+        if let Err(error) = compact_workspace(shared, lease, workspace, slot, files, all, &mut done).await {
             faults.take("compact", workspace, error)?;
         }
     }

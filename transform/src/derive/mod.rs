@@ -2,7 +2,7 @@
 //! readers fold what lies above the derived offset themselves, with the same functions.
 mod fold;
 
-use crate::{Faults, Shared, TransformError, states};
+use crate::{Faults, Shared, TransformError, lease, states};
 use fold::Grouped;
 use schemas::{
     columns::EventRow,
@@ -14,7 +14,6 @@ use schemas::{
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
-    time::Duration,
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 use warehouse::{
@@ -22,8 +21,6 @@ use warehouse::{
     file::{NewFile, ScanFilter},
 };
 
-/// How long a lease of a job holds unless it is taken again.
-pub(crate) const LEASE: Duration = Duration::from_secs(600);
 /// Workspaces whose states are committed together: a commit costs one sync and one transaction, whatever it holds.
 const TOGETHER: usize = 1024;
 /// Workspaces that are derived at once: reading and writing small files is mostly waiting.
@@ -33,11 +30,11 @@ const WINDOW_ROWS: u32 = 200_000;
 
 /// Derives what was landed in a slot since the last time. Returns how many conversations were brought up.
 pub(crate) async fn derive(shared: &Arc<Shared>, slot: Slot) -> Result<usize, TransformError> {
-    let now = shared.clock.now();
-    let job = format!("derive/{slot}");
-    let Some(lease) = shared.catalog.take_lease(&job, &shared.holder, now, now + LEASE).await? else {
-        return Ok(0);
-    };
+    let Some(lease) = lease::take(shared, &format!("derive/{slot}")).await? else { return Ok(0) };
+    lease::keeping(shared, &lease, derive_slot(shared, &lease, slot)).await
+}
+
+async fn derive_slot(shared: &Arc<Shared>, lease: &Lease, slot: Slot) -> Result<usize, TransformError> {
     // Files that come while this runs are the next run's.
     let newest = shared.catalog.snapshot(slot).await?.number;
     let since = shared.memory.derived.lock().get(&slot).copied().unwrap_or_default();
@@ -47,7 +44,7 @@ pub(crate) async fn derive(shared: &Arc<Shared>, slot: Slot) -> Result<usize, Tr
     let mut complete = true;
     // A round is one window of each workspace; the next window folds on from what this one wrote.
     while !work.is_empty() {
-        let round = derive_round(shared, &lease, slot, std::mem::take(&mut work), &mut faults).await?;
+        let round = derive_round(shared, lease, slot, std::mem::take(&mut work), &mut faults).await?;
         (count, complete, work) = (count + round.conversations, complete && round.complete, round.more);
     }
     if complete {
