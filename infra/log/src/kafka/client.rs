@@ -19,6 +19,9 @@ pub(super) const BATCH_BYTES: usize = 1 << 20;
 /// The most requests that may wait for a broker's answer. An idempotent producer may have no more.
 pub(super) const REQUESTS: usize = 5;
 
+/// How old what a client knows of a topic may become, in milliseconds.
+const METADATA_MILLIS: &str = "10000";
+
 /// A client that only asks. A producer, because that polls for itself; it never sends a record.
 pub(super) type Asker = FutureProducer<Context>;
 
@@ -98,6 +101,9 @@ fn common(options: &Options) -> ClientConfig {
         .set("reconnect.backoff.max.ms", "1000")
         .set("socket.keepalive.enable", "true")
         .set("allow.auto.create.topics", "false")
+        // What was heard of a topic is taken for good until then: also that a slot has no leader, or is not there, as brokers
+        // say while they start or have no controller.
+        .set("topic.metadata.refresh.interval.ms", METADATA_MILLIS)
         .set("log.connection.close", "false");
     if let Some(own) = &options.credentials {
         config.set("ssl.certificate.location", path(&own.certificate)).set("ssl.key.location", path(&own.key));

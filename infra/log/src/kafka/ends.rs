@@ -1,7 +1,10 @@
 //! How far each slot reaches: what is known from what was appended and read here, and what the brokers say.
 use super::client::{Asker, Context};
 use crate::LogError;
-use rdkafka::producer::Producer;
+use rdkafka::{
+    error::{KafkaError as RdError, RDKafkaErrorCode},
+    producer::Producer,
+};
 use schemas::log::{Offset, Slot};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -90,8 +93,7 @@ impl Ends {
         let (asker, topic) = (self.asker.clone(), self.topic.clone());
         let (begun, patience) = (Instant::now(), self.patience);
         let partition = i32::try_from(slot.0).map_err(|_| LogError::NoSuchSlot(slot))?;
-        let answer =
-            tokio::task::spawn_blocking(move || asker.client().fetch_watermarks(&topic, partition, patience)).await;
+        let answer = tokio::task::spawn_blocking(move || watermarks(&asker, &topic, partition, patience)).await;
         let (start, end) = answer
             .map_err(|error| LogError::Unavailable(error.to_string()))?
             .map_err(|error| LogError::Unavailable(self.context.explained(&error)))?;
@@ -99,5 +101,64 @@ impl Ends {
         *asked = Some((begun, marks));
         self.note(slot, marks.end);
         Ok(marks)
+    }
+}
+
+/// First and next offset of a partition. Where the last thing heard of the topic was that the partition has no leader or is
+/// not there, librdkafka says so again without asking; so it is made to ask.
+fn watermarks(asker: &Asker, topic: &str, partition: i32, patience: Duration) -> Result<(i64, i64), RdError> {
+    use RDKafkaErrorCode::{
+        LeaderNotAvailable, NotLeaderForPartition, UnknownPartition, UnknownTopic, UnknownTopicOrPartition,
+    };
+    let first = asker.client().fetch_watermarks(topic, partition, patience);
+    match first.as_ref().map_err(RdError::rdkafka_error_code) {
+        Err(Some(
+            LeaderNotAvailable | NotLeaderForPartition | UnknownPartition | UnknownTopic | UnknownTopicOrPartition,
+        )) => {
+            asker.client().fetch_metadata(Some(topic), patience)?;
+            asker.client().fetch_watermarks(topic, partition, patience)
+        }
+        _ => first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::{Credentials, Options, client::asking};
+    use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+
+    /// The broker that the tests were given.
+    fn given() -> Option<Options> {
+        let setting = |name: &str| std::env::var(format!("CHATMAI_TEST_KAFKA_{name}")).ok();
+        let topic = format!("test-ends-{}", std::process::id());
+        let mut options = Options::new(vec![setting("BROKERS")?.split(',').next()?.to_owned()], topic, setting("CA")?);
+        options.credentials =
+            Some(Credentials { certificate: setting("CERTIFICATE")?.into(), key: setting("KEY")?.into() });
+        Some(options)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_partition_that_was_not_there_when_the_topic_was_looked_at_is_asked_for() {
+        let Some(options) = given() else { return };
+        let topic = options.topic.as_str();
+        let admin: AdminClient<Context> = asking(&options).create_with_context(Context::default()).expect("a client");
+        let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+        admin.create_topics([&new], &AdminOptions::new()).await.expect("asked")[0].as_ref().expect("made");
+        let asker: Asker = asking(&options).create_with_context(Context::default()).expect("a client");
+        let ends = Ends::new(asker, Context::default(), topic.into(), 2, options.patience);
+        assert_eq!(ends.ask(Slot(0)).await.expect("an answer").end, Offset(0));
+        assert!(ends.ask(Slot(1)).await.is_err(), "there is one partition");
+        let more = NewPartitions::new(topic, 2);
+        admin.create_partitions([&more], &AdminOptions::new()).await.expect("asked")[0].as_ref().expect("made");
+        // A new partition has no leader for a moment.
+        let mut tries = 0;
+        while let Err(error) = ends.ask(Slot(1)).await {
+            tries += 1;
+            // Long before the client would have asked by itself.
+            assert!(tries < 50, "{error}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        admin.delete_topics(&[topic], &AdminOptions::new()).await.expect("asked")[0].as_ref().expect("deleted");
     }
 }
