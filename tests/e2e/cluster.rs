@@ -6,12 +6,20 @@ use crate::{
         s3_proxy::S3Proxy, tcp_proxy::TcpProxy, wait_for, wait_within, world::World,
     },
 };
-use std::{sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
 
 const STAGES: [&str; 6] = ["ingest", "ingest", "transform", "transform", "query-api", "query-api"];
 pub const INGEST: [usize; 2] = [0, 1];
 pub const TRANSFORM: [usize; 2] = [2, 3];
 pub const QUERY: [usize; 2] = [4, 5];
+
+/// Six processes and three services are more than two cores do in time when there are two of each: tests of this kind take
+/// turns.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// What all processes share.
 pub struct Services {
@@ -22,17 +30,22 @@ pub struct Services {
     pub s3: S3,
     _place: tempfile::TempDir,
     settings: Vec<(String, String)>,
+    // Dropped last.
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Services {
     /// Starts them; `None`, said aloud, where the tests have none.
     pub fn start(test: &str, brokers: u32) -> Option<Self> {
+        // Another test may have failed.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let place = tempfile::tempdir().unwrap();
         let s3 = S3::start(place.path(), test)?;
         let kafka = Kafka::start_brokers(2, brokers)?;
         let postgres = Server::start();
         let root_keys = place.path().join("root-keys");
-        let mut services = Self { proxies: None, postgres, kafka, s3, _place: place, settings: Vec::new() };
+        let mut services =
+            Self { proxies: None, postgres, kafka, s3, _place: place, settings: Vec::new(), _turn: turn };
         FAST.iter().for_each(|(name, value)| services.set(name, value));
         // A commit makes a file for each workspace and day; with many small ones, reading all back takes most of the time.
         services.set("land.max_age", "400ms");
