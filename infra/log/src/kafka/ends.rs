@@ -127,6 +127,7 @@ mod tests {
     use super::*;
     use crate::kafka::{Credentials, Options, client::asking};
     use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+    use std::io::Write;
 
     /// The broker that the tests were given.
     fn given() -> Option<Options> {
@@ -140,25 +141,34 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_partition_that_was_not_there_when_the_topic_was_looked_at_is_asked_for() {
-        let Some(options) = given() else { return };
+        let Some(options) = given() else {
+            // Not by a macro, which the test harness would catch.
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED a partition that was not there: CHATMAI_TEST_KAFKA_BROKERS is not set"
+            );
+            return;
+        };
         let topic = options.topic.as_str();
         let admin: AdminClient<Context> = asking(&options).create_with_context(Context::default()).expect("a client");
         let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
         admin.create_topics([&new], &AdminOptions::new()).await.expect("asked")[0].as_ref().expect("made");
-        let asker: Asker = asking(&options).create_with_context(Context::default()).expect("a client");
+        // It would never ask by itself.
+        let mut config = asking(&options);
+        config.set("topic.metadata.refresh.interval.ms", "-1");
+        let asker: Asker = config.create_with_context(Context::default()).expect("a client");
         let ends = Ends::new(asker, Context::default(), topic.into(), 2, options.patience);
         assert_eq!(ends.ask(Slot(0)).await.expect("an answer").end, Offset(0));
         assert!(ends.ask(Slot(1)).await.is_err(), "there is one partition");
         let more = NewPartitions::new(topic, 2);
         admin.create_partitions([&more], &AdminOptions::new()).await.expect("asked")[0].as_ref().expect("made");
-        // A new partition has no leader for a moment.
-        let mut tries = 0;
-        while let Err(error) = ends.ask(Slot(1)).await {
-            tries += 1;
-            // Long before the client would have asked by itself.
-            assert!(tries < 50, "{error}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        // A new partition has no leader for a moment, on a busy machine for a long one.
+        let answered = async {
+            while ends.ask(Slot(1)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), answered).await.expect("an answer");
         admin.delete_topics(&[topic], &AdminOptions::new()).await.expect("asked")[0].as_ref().expect("deleted");
     }
 }
