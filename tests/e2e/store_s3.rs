@@ -85,12 +85,18 @@ fn without_its_store_the_node_takes_and_shows_events_and_says_that_it_is_not_rea
     let shop = world.workspace("Shop");
     let account = world.line(&shop, "Official account");
     let api = world.api(&shop);
+    // All of one instant, so that each could be a copy of what was landed.
+    let at = now();
     let send = |id: &str, user: u64| {
-        account.send(world.endpoints(), &[line::text(id, &line::user(user), &format!("text {id}"), now())]);
+        account.send(world.endpoints(), &[line::text(id, &line::user(user), &format!("text {id}"), at)]);
     };
     send("1", 1);
     wait_until("the first message in the inbox", || api.conversations().len() == 1);
     wait_until("the first file", || s3.objects("files").iter().any(|path| path.extension().is_some()));
+    wait_until("the first message in a file that is known of", || {
+        let samples = metrics::samples(world.endpoints());
+        metrics::sum(&samples, "chatmai_land_commits_total") > 0.0 && metrics::sum(&samples, "chatmai_tail_rows") == 0.0
+    });
     let ready = || Client::plain().get(&format!("{}/readyz", world.endpoints().operations), &[]).unwrap();
     wait_until("ready", || ready().status == 200);
 

@@ -79,6 +79,33 @@ async fn a_claim_from_the_future_is_deduplicated_whenever_it_comes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_landed_file_closely_does_not_have_it_read() {
+    let house = House::new(at(NOON)).await;
+    let ann = house.workspace("ann", None).await;
+    let transform = house.start();
+    house.append(&ann, &[message(1, 1, seconds(0)), message(2, 1, seconds(-90_000))]).await;
+    transform.flush().await.expect("landed");
+    let files = house.live(ann.id).await;
+    assert_eq!(files.len(), 2);
+    let mut objects = Vec::new();
+    for file in &files {
+        objects.push((DataFilePath::of(file).object(), house.object(file).await));
+        house.lose_object(file).await;
+    }
+    // Another event of the same second. Whether a copy is one only the file knows for sure.
+    house.append(&ann, &[message(3, 1, seconds(0))]).await;
+    transform.flush().await.expect("landed");
+    assert_eq!(house.live(ann.id).await.len(), 3);
+    house.append(&ann, &[message(1, 1, seconds(0))]).await;
+    assert!(transform.flush().await.is_err());
+    for (path, object) in objects {
+        house.put_object(&path, object).await;
+    }
+    transform.shutdown().await.expect("landed what was left");
+    assert_eq!(house.rows(ann.id).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stale_generation_commits_nothing() {
     let house = House::new(at(NOON)).await;
     let ann = house.workspace("ann", None).await;

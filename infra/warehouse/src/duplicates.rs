@@ -10,7 +10,8 @@
 //! - both are dead letters: any distance, they are kept 30 days.
 //!
 //! What came earlier lies in the batch itself ([`Seen`]) or in files. Of the files only those are asked whose time range
-//! covers the event's time ± that distance, so that in-order traffic asks none.
+//! covers the event's time ± that distance: of in-order traffic the newest, and whoever made that or read its records knows
+//! its ids without reading it ([`Duplicates::remember`]).
 //!
 //! A copy is dropped, but for one thing: where it names the member who wrote a message and the first one does not, it
 //! becomes an author amendment ([`judge`]).
@@ -263,6 +264,19 @@ type FileIds = Arc<Vec<(EventId, Millis)>>;
 /// The fronts of one file's ids, sorted.
 type FileFronts = Arc<Vec<search::Front>>;
 
+/// What has to be known of a file so that it is not read for ids which it does not hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fronts(FileFronts);
+
+impl Fronts {
+    /// Of all ids of a file, in any order. Ids beyond its own do no harm: they make it be read in vain.
+    pub fn of(ids: impl Iterator<Item = EventId>) -> Self {
+        let mut fronts: Vec<search::Front> = ids.map(search::Front::of).collect();
+        fronts.sort_unstable();
+        Self(Arc::new(fronts))
+    }
+}
+
 /// Asks files for copies. Cheap to clone; what was read of files that were asked stays in memory under a budget. Of most
 /// files that are only the fronts of ids, a sixth of ids with times: an echo is looked up over an hour, in which there may
 /// be millions of ids, and nearly never is one of them its own.
@@ -281,6 +295,17 @@ impl Duplicates {
     pub fn new(files: Files, catalog: SharedCatalog, cache_bytes: u64) -> Self {
         let (fronts, ids) = (cache(cache_bytes / 2), cache(cache_bytes / 4));
         Self { files, catalog, fronts, ids, authors: cache(cache_bytes / 4) }
+    }
+
+    /// Remembers a file by what its writer, or who read its records in the log, has at hand. It is read then only for an id
+    /// that it very likely holds; so what comes just after a file was written neither waits for the store nor fails with it.
+    pub async fn remember(&self, file: DataFileId, fronts: Fronts) {
+        self.fronts.insert(file, fronts.0).await;
+    }
+
+    /// True while the fronts of a file's ids are in memory.
+    pub fn remembers(&self, file: DataFileId) -> bool {
+        self.fronts.contains_key(&file)
     }
 
     /// Which of the candidates have a copy in the files (those of one snapshot, of one workspace) or among the claimed
@@ -358,20 +383,18 @@ impl Duplicates {
         if let Some(fronts) = self.fronts.get(&file.id).await {
             return Ok(fronts);
         }
-        let mut fronts = Vec::with_capacity(usize::try_from(file.rows).unwrap_or(0));
+        let mut ids = Vec::with_capacity(usize::try_from(file.rows).unwrap_or(0));
         let mut stream = self.files.stream(file, Some(&["event_id"])).await?;
         while let Some(batch) = stream.try_next().await? {
             let id = batch.column_by_name("event_id").and_then(|c| c.as_fixed_size_binary_opt());
             let id = id.ok_or_else(|| without_ids(file))?;
             for row in 0..batch.num_rows() {
-                let id = EventId::from_slice(id.value(row)).ok_or_else(|| without_ids(file))?;
-                fronts.push(search::Front::of(id));
+                ids.push(EventId::from_slice(id.value(row)).ok_or_else(|| without_ids(file))?);
             }
         }
-        fronts.sort_unstable();
-        let fronts = Arc::new(fronts);
-        self.fronts.insert(file.id, fronts.clone()).await;
-        Ok(fronts)
+        let fronts = Fronts::of(ids.into_iter());
+        self.fronts.insert(file.id, fronts.0.clone()).await;
+        Ok(fronts.0)
     }
 
     async fn ids_of(&self, file: &DataFile) -> Result<FileIds, FileError> {

@@ -1,16 +1,19 @@
-//! What the engine does with a log that does not read, and with one that it has not read yet.
+//! What the engine does with a log that does not read, and with one that it has not read yet; and with a store that does not
+//! answer.
 use crate::{
-    build::customer,
-    world::{LONG, NOON, World},
+    build::{after, agent, customer},
+    world::{LONG, NOON, World, all_events},
 };
 use async_trait::async_trait;
 use event_log::{Appended, Batch, EventLog, LogError, SharedLog};
+use query_api::engine::types::{InboxFilter, QueryError, Walk};
 use schemas::{
     ids::LogEpoch,
     log::{Offset, Slot},
     record::SealedRecord,
 };
 use std::sync::Arc;
+use test_stores::{Faulty, Place};
 
 /// A log that is read by nobody: reading fails, or takes for ever.
 struct Unread {
@@ -100,4 +103,40 @@ async fn who_listens_to_a_view_that_is_gone_does_not_pin_the_log() {
     };
     tokio::time::timeout(LONG, released).await.expect("nobody needs the log");
     drop(subscription);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_a_landed_file_closely_is_seen_without_the_store() {
+    let faulty = Faulty::new(Place::memory().store, 1);
+    let directory = tempfile::TempDir::new().expect("a directory");
+    let world = World::on(directory, Place::bucket(Arc::new(faulty.clone()))).await;
+    let ws = world.workspace("a", None).await;
+    let engine = world.engine().await;
+    let of_two_days = [customer(1, 1, NOON), customer(2, 1, after(NOON, -86_400)), customer(3, 2, NOON)];
+    let position = world.tell(&engine, &ws, &of_two_days).await;
+    world.land(ws.slot, position.next).await;
+    engine.refresh().await.expect("refreshed");
+
+    // Within the window of what was landed: a second of a customer's message, an hour of the business's.
+    faulty.fail(1000);
+    let position = world.append(&ws, &[customer(4, 1, NOON), agent(5, 2, after(NOON, 1800))]).await;
+    engine.reach(ws.id, position, LONG).await.expect("reached");
+    let page = engine.conversations(ws.id, &InboxFilter::default(), Walk::Start, 200).await.expect("a page");
+    assert_eq!(page.items.iter().map(|item| item.message_count).sum::<u64>(), 5);
+    assert_eq!(faulty.met(), 0, "nothing was asked of the store");
+
+    // Whether this one is a copy only the file knows for sure.
+    world.append(&ws, &[customer(1, 1, after(NOON, 1))]).await;
+    let refused = async {
+        loop {
+            match engine.conversations(ws.id, &InboxFilter::default(), Walk::Start, 200).await {
+                Ok(_) => tokio::task::yield_now().await,
+                Err(error) => return error,
+            }
+        }
+    };
+    let error = tokio::time::timeout(LONG, refused).await.expect("refused");
+    assert!(matches!(error, QueryError::Unavailable(_)), "{error:?}");
+    faulty.fail(0);
+    assert_eq!(all_events(&engine, ws.id, 100).await.len(), 5);
 }

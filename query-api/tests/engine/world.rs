@@ -74,6 +74,12 @@ pub fn settings() -> EngineSettings {
 impl World {
     pub async fn new() -> Self {
         let directory = TempDir::new().expect("a directory");
+        let place = Place::chosen(&directory.path().join("store"));
+        Self::on(directory, place).await
+    }
+
+    /// On a store of the test's own.
+    pub async fn on(directory: TempDir, place: Place) -> Self {
         let clock = ManualClock::at(NOON);
         let entropy = Arc::new(SystemEntropy);
         let path = |name: &str| directory.path().join(name);
@@ -96,7 +102,6 @@ impl World {
         .await
         .expect("a registry");
         let catalog: SharedCatalog = sql;
-        let place = Place::chosen(&path("store"));
         let files = Files::new(FilesOptions {
             store: place.store,
             durability: place.durability,
@@ -128,7 +133,8 @@ impl World {
             keyring: self.keyring.clone(),
             catalog: self.catalog.clone(),
             files: self.files.clone(),
-            duplicates: self.duplicates.clone(),
+            // Of its own, as in a process that does not land.
+            duplicates: Duplicates::new(self.files.clone(), self.catalog.clone(), 16 << 20),
             registry: self.registry.clone(),
             clock: self.clock.clone(),
             settings,

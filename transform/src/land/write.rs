@@ -9,11 +9,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use schemas::{
     columns::{DeadLetterColumns, EventColumns, EventRow},
     event::{Event, OrderKey},
+    ids::EventId,
     log::Offset,
     partition::Table,
 };
 use std::{collections::BTreeMap, sync::Arc};
-use warehouse::{catalog::DataFile, file::NewFile};
+use warehouse::{catalog::DataFile, duplicates::Fronts, file::NewFile};
 
 /// Writes every partition; a few at a time, as encoding and reading back is pure work.
 pub(super) async fn write(
@@ -33,15 +34,27 @@ pub(super) async fn write(
         .map(|(target, rows)| {
             let plaintexts = plaintexts.clone();
             async move {
-                let batch = tokio::task::spawn_blocking(move || columns(target.table, rows, &plaintexts))
+                let encode = move || {
+                    let fronts = Fronts::of(ids(&rows));
+                    columns(target.table, rows, &plaintexts).map(|batch| (batch, fronts))
+                };
+                let (batch, fronts) = tokio::task::spawn_blocking(encode)
                     .await
                     .map_err(|_| TransformError::Unavailable("the writer was stopped".into()))??;
-                Ok::<_, TransformError>(shared.files.write(target, vec![batch]).await?)
+                let file = shared.files.write(target, vec![batch]).await?;
+                // Before anybody can know of the file: the next records are near it in time, and would have it read.
+                shared.duplicates.remember(file.id, fronts).await;
+                Ok::<_, TransformError>(file)
             }
         })
         .buffer_unordered(shared.land.writers.max(1))
         .try_collect()
         .await
+}
+
+/// The ids that the duplicate check knows the rows by.
+fn ids(rows: &Rows) -> impl Iterator<Item = EventId> {
+    rows.events.iter().map(|row| row.order.id).chain(rows.dead_letters.iter().map(|row| row.raw.id))
 }
 
 fn columns(table: Table, mut rows: Rows, plaintexts: &Plaintexts) -> Result<RecordBatch, TransformError> {

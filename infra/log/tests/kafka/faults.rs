@@ -1,11 +1,14 @@
 //! A broker that hangs or goes away: nothing is acknowledged meanwhile, nothing acknowledged is lost, and it goes on by itself.
 use crate::{
-    suite::{read_all, records},
+    suite::{records, try_read_all},
     support::Broker,
 };
 use event_log::{LogError, SharedLog};
 use rustix::process::{Signal, kill_process};
-use schemas::log::{Offset, Slot};
+use schemas::{
+    log::{Offset, Slot},
+    record::SealedRecord,
+};
 use std::time::Duration;
 
 const A: Slot = Slot(0);
@@ -22,9 +25,21 @@ async fn until_taken(log: &SharedLog, number: u64) -> (Offset, usize) {
     panic!("nothing is taken any more");
 }
 
+/// Reads until it can, as readers do: a broker that was away has no leader for a while.
+async fn until_read(log: &SharedLog) -> Vec<SealedRecord> {
+    for _ in 0..200 {
+        match try_read_all(&**log, A, Offset(0), 100_000).await {
+            Ok(all) => return all,
+            Err(LogError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    panic!("nothing can be read any more");
+}
+
 /// Each number that was acknowledged at least once, in place; copies only of those that were refused first.
 async fn check(log: &SharedLog, acknowledged: &[(u64, Offset, usize)]) {
-    let all = read_all(&**log, A, Offset(0), 100_000).await;
+    let all = until_read(log).await;
     for (number, at, refusals) in acknowledged {
         let wanted = &records(*number..number + 1)[0];
         assert_eq!(&all[at.0 as usize], wanted);

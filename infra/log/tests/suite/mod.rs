@@ -41,12 +41,22 @@ pub fn records(numbers: std::ops::Range<u64>) -> Vec<SealedRecord> {
 
 /// All records from `from` to the end, read in pieces of `max_bytes`; checks that the offsets have no gap.
 pub async fn read_all(log: &dyn EventLog, slot: Slot, from: Offset, max_bytes: usize) -> Vec<SealedRecord> {
+    try_read_all(log, slot, from, max_bytes).await.unwrap()
+}
+
+/// The same of a log that may not answer.
+pub async fn try_read_all(
+    log: &dyn EventLog,
+    slot: Slot,
+    from: Offset,
+    max_bytes: usize,
+) -> Result<Vec<SealedRecord>, LogError> {
     let (mut at, mut all) = (from, Vec::new());
     loop {
-        let batch = log.read(slot, at, max_bytes).await.unwrap();
+        let batch = log.read(slot, at, max_bytes).await?;
         if batch.records.is_empty() {
             assert_eq!(batch.next, at);
-            return all;
+            return Ok(all);
         }
         for (offset, record) in batch.records {
             assert_eq!(offset, at, "no gap, no copy");

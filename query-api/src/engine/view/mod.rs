@@ -188,6 +188,7 @@ impl View {
             return Ok(());
         }
         let files = self.context.catalog.files(self.workspace, snapshot).await?;
+        self.remember(&files).await;
         let claimed = known.claimed.contains(&self.workspace);
         let pinned = Arc::new(Pinned { snapshot, files, claimed, _pin: pin });
         // Nobody folds meanwhile: the tail stays as it is. Questions must not wait for this.
@@ -201,6 +202,22 @@ impl View {
         // Outside the lock: it may be the last that needs a part of the log.
         drop(old);
         Ok(())
+    }
+
+    /// Says of the files that hold what is in the tail which ids those are. What comes next is near them in time: they would
+    /// have to be read before it is seen, and while the store does not answer nothing would be seen at all.
+    async fn remember(&self, files: &[DataFile]) {
+        let duplicates = &self.context.duplicates;
+        let known = {
+            let state = self.state.read();
+            let from = state.pinned.snapshot.next;
+            // What this process has landed it remembers already.
+            let new = |f: &&DataFile| f.table == Table::Events && f.min_offset >= from && !duplicates.remembers(f.id);
+            state.tail.fronts_of(files.iter().filter(new))
+        };
+        for (file, fronts) in known {
+            duplicates.remember(file, fronts).await;
+        }
     }
 }
 

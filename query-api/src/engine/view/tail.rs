@@ -1,14 +1,22 @@
 //! Which records of the tail are events of a workspace, once each. The records themselves stay sealed in the slot's tail;
 //! here is only what tells which of them a question needs. Pure.
 use schemas::{
-    columns::EventRow, event::Event, ids::ConversationId, kind::Kind, log::Offset, partition::PartitionDay,
+    columns::EventRow,
+    event::Event,
+    ids::{ConversationId, DataFileId, EventId},
+    kind::Kind,
+    log::Offset,
+    partition::{PartitionDay, RetentionClass},
     time::Millis,
 };
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
-use warehouse::duplicates::{Candidate, Seen};
+use warehouse::{
+    catalog::DataFile,
+    duplicates::{Candidate, Fronts, Seen},
+};
 
 /// One event of the tail.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +25,7 @@ pub(super) struct Entry {
     pub kind: Kind,
     pub at: Millis,
     pub day: PartitionDay,
+    pub class: RetentionClass,
     pub candidate: Candidate,
     /// Its claimed time was not believed.
     pub claimed: bool,
@@ -29,6 +38,7 @@ impl Entry {
             kind: event.kind,
             at: event.event_at,
             day: event.partition_day(),
+            class: event.retention_class(),
             candidate: Candidate::of(event),
             claimed: event.claimed_at.is_some(),
         }
@@ -97,8 +107,93 @@ impl TailIndex {
         seen
     }
 
+    /// Of those of these files of events that hold what the tail holds between their offsets, row for row: what the duplicate
+    /// check has to know of them. Of one that holds more or less, as after another process judged otherwise, nothing is
+    /// said: it is read.
+    pub fn fronts_of<'a>(&self, files: impl Iterator<Item = &'a DataFile>) -> Vec<(DataFileId, Fronts)> {
+        let mut files = files.peekable();
+        if files.peek().is_none() {
+            return Vec::new();
+        }
+        let mut parts: HashMap<(PartitionDay, RetentionClass), Vec<(Offset, EventId)>> = HashMap::new();
+        for (offset, entry) in &self.entries {
+            parts.entry((entry.day, entry.class)).or_default().push((*offset, entry.candidate.id));
+        }
+        let of_file = |file: &DataFile| {
+            let part = parts.get(&(file.day, file.class))?;
+            let from = part.partition_point(|(offset, _)| *offset < file.min_offset);
+            let to = part.partition_point(|(offset, _)| *offset <= file.max_offset);
+            let rows = part.get(from..to).filter(|rows| rows.len() as u64 == file.rows)?;
+            Some((file.id, Fronts::of(rows.iter().map(|(_, id)| *id))))
+        };
+        files.filter_map(of_file).collect()
+    }
+
     /// Bytes of memory, about.
     pub fn memory(&self) -> usize {
         self.entries.len() * (size_of::<Entry>() + 96) + self.authors.len() * (size_of::<EventRow>() + 128)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::{
+        ids::WorkspaceId,
+        log::Slot,
+        partition::{DAY, Table},
+    };
+
+    fn id(n: u8) -> EventId {
+        EventId([n; 16])
+    }
+
+    fn tail() -> TailIndex {
+        let mut tail = TailIndex::default();
+        // Offsets 10, 12, 14 of day 0, between them 11, 13 of day 1.
+        for n in 10..15u8 {
+            let day = i32::from(n % 2);
+            let at = Millis(i64::from(day) * i64::try_from(DAY.as_millis()).expect("small"));
+            let candidate = Candidate { table: Table::Events, ..Candidate::dead_letter(id(n), at) };
+            let (day, class) = (PartitionDay(day), RetentionClass::STANDARD);
+            let (conversation, kind) = (None, Kind::Message);
+            let entry = Entry { conversation, kind, at, day, class, candidate, claimed: false };
+            tail.push(Offset(u64::from(n)), entry);
+        }
+        tail
+    }
+
+    fn file(day: i32, offsets: (u64, u64), rows: u64) -> DataFile {
+        DataFile {
+            id: DataFileId([1; 16]),
+            workspace: WorkspaceId([1; 16]),
+            slot: Slot(0),
+            table: Table::Events,
+            day: PartitionDay(day),
+            class: RetentionClass::STANDARD,
+            rows,
+            bytes: 1,
+            sha256: [0; 32],
+            min_at: Millis(0),
+            max_at: Millis(0),
+            min_offset: Offset(offsets.0),
+            max_offset: Offset(offsets.1),
+            amendments: 0,
+            created_at: Millis(0),
+        }
+    }
+
+    #[test]
+    fn a_file_is_known_by_the_tail_when_it_holds_the_same_rows() {
+        let known = |file: DataFile| tail().fronts_of(std::iter::once(&file)).pop().map(|(_, fronts)| fronts);
+        let of = |ids: &[u8]| Some(Fronts::of(ids.iter().map(|n| id(*n))));
+        assert_eq!(known(file(0, (10, 14), 3)), of(&[10, 12, 14]));
+        assert_eq!(known(file(0, (12, 14), 2)), of(&[12, 14]));
+        assert_eq!(known(file(1, (11, 13), 2)), of(&[11, 13]));
+        for other in [file(0, (10, 14), 2), file(0, (10, 14), 4), file(0, (8, 14), 4), file(2, (10, 14), 1)] {
+            assert_eq!(known(other), None);
+        }
+        let class = RetentionClass::DEAD_LETTERS;
+        assert_eq!(known(DataFile { class, ..file(0, (10, 14), 3) }), None);
     }
 }
