@@ -10,8 +10,8 @@
 //! - both are dead letters: any distance, they are kept 30 days.
 //!
 //! What came earlier lies in the batch itself ([`Seen`]) or in files. Of the files only those are asked whose time range
-//! covers the event's time ± that distance: of in-order traffic the newest, and whoever made that or read its records knows
-//! its ids without reading it ([`Duplicates::remember`]).
+//! covers the event's time ± that distance: of in-order traffic the newest. Whoever wrote that, or read its records in the
+//! log, says which ids it holds, so that it need not be read ([`Duplicates::remember`]).
 //!
 //! A copy is dropped, but for one thing: where it names the member who wrote a message and the first one does not, it
 //! becomes an author amendment ([`judge`]).
@@ -24,8 +24,9 @@ use crate::{
     catalog::{CatalogError, DataFile, SharedCatalog},
     file::{FileError, Files},
 };
-use arrow::{array::AsArray, datatypes::TimestampMillisecondType};
+use arrow::{array::AsArray, datatypes::TimestampMillisecondType, record_batch::RecordBatch};
 use futures::TryStreamExt;
+use moka::policy::EvictionPolicy;
 use schemas::{
     event::Event,
     ids::{ConversationId, DataFileId, EventId, WorkspaceId},
@@ -271,10 +272,28 @@ pub struct Fronts(FileFronts);
 impl Fronts {
     /// Of all ids of a file, in any order. Ids beyond its own do no harm: they make it be read in vain.
     pub fn of(ids: impl Iterator<Item = EventId>) -> Self {
-        let mut fronts: Vec<search::Front> = ids.map(search::Front::of).collect();
+        Self::sorted(ids.map(search::Front::of).collect())
+    }
+
+    /// Of the rows of a file of events or dead letters; `None` where their ids are missing.
+    pub fn of_rows(rows: &RecordBatch) -> Option<Self> {
+        let mut fronts = Vec::with_capacity(rows.num_rows());
+        push_fronts(rows, &mut fronts)?;
+        Some(Self::sorted(fronts))
+    }
+
+    fn sorted(mut fronts: Vec<search::Front>) -> Self {
         fronts.sort_unstable();
         Self(Arc::new(fronts))
     }
+}
+
+fn push_fronts(rows: &RecordBatch, fronts: &mut Vec<search::Front>) -> Option<()> {
+    let ids = rows.column_by_name("event_id")?.as_fixed_size_binary_opt()?;
+    for row in 0..rows.num_rows() {
+        fronts.push(search::Front::of(EventId::from_slice(ids.value(row))?));
+    }
+    Some(())
 }
 
 /// Asks files for copies. Cheap to clone; what was read of files that were asked stays in memory under a budget. Of most
@@ -284,6 +303,10 @@ impl Fronts {
 pub struct Duplicates {
     files: Files,
     catalog: SharedCatalog,
+    /// Of files that were not read for them. Nobody has asked for a file that is new, so that by how often it was asked for
+    /// it would not be let in once this is full; and what nobody asks for, as of an import's days, leaves first.
+    told: moka::future::Cache<DataFileId, FileFronts>,
+    /// Of files that were read for them. A pass over all files, as an import makes, must not drive out those of live traffic.
     fronts: moka::future::Cache<DataFileId, FileFronts>,
     ids: moka::future::Cache<DataFileId, FileIds>,
     authors: moka::future::Cache<DataFileId, authors::FileAuthors>,
@@ -293,19 +316,28 @@ impl Duplicates {
     /// A check over these files; `cache_bytes` bounds what is kept of them in memory: half of it is for the fronts of ids,
     /// a fourth for ids with times, a fourth for who wrote messages, which is asked of named copies only.
     pub fn new(files: Files, catalog: SharedCatalog, cache_bytes: u64) -> Self {
-        let (fronts, ids) = (cache(cache_bytes / 2), cache(cache_bytes / 4));
-        Self { files, catalog, fronts, ids, authors: cache(cache_bytes / 4) }
+        let quarter = cache_bytes / 4;
+        let by_use = EvictionPolicy::tiny_lfu;
+        Self {
+            files,
+            catalog,
+            told: cache(quarter, EvictionPolicy::lru()),
+            fronts: cache(quarter, by_use()),
+            ids: cache(quarter, by_use()),
+            authors: cache(quarter, by_use()),
+        }
     }
 
-    /// Remembers a file by what its writer, or who read its records in the log, has at hand. It is read then only for an id
-    /// that it very likely holds; so what comes just after a file was written neither waits for the store nor fails with it.
+    /// Remembers a file by what its writer, or who read its records in the log, has at hand. While it does, it is read only
+    /// for an id that it very likely holds; so what comes just after a file was written neither waits for the store nor fails
+    /// with it.
     pub async fn remember(&self, file: DataFileId, fronts: Fronts) {
-        self.fronts.insert(file, fronts.0).await;
+        self.told.insert(file, fronts.0).await;
     }
 
     /// True while the fronts of a file's ids are in memory.
     pub fn remembers(&self, file: DataFileId) -> bool {
-        self.fronts.contains_key(&file)
+        self.told.contains_key(&file) || self.fronts.contains_key(&file)
     }
 
     /// Which of the candidates have a copy in the files (those of one snapshot, of one workspace) or among the claimed
@@ -380,21 +412,19 @@ impl Duplicates {
     }
 
     async fn fronts_of(&self, file: &DataFile) -> Result<FileFronts, FileError> {
-        if let Some(fronts) = self.fronts.get(&file.id).await {
-            return Ok(fronts);
-        }
-        let mut ids = Vec::with_capacity(usize::try_from(file.rows).unwrap_or(0));
-        let mut stream = self.files.stream(file, Some(&["event_id"])).await?;
-        while let Some(batch) = stream.try_next().await? {
-            let id = batch.column_by_name("event_id").and_then(|c| c.as_fixed_size_binary_opt());
-            let id = id.ok_or_else(|| without_ids(file))?;
-            for row in 0..batch.num_rows() {
-                ids.push(EventId::from_slice(id.value(row)).ok_or_else(|| without_ids(file))?);
+        for known in [&self.told, &self.fronts] {
+            if let Some(fronts) = known.get(&file.id).await {
+                return Ok(fronts);
             }
         }
-        let fronts = Fronts::of(ids.into_iter());
-        self.fronts.insert(file.id, fronts.0.clone()).await;
-        Ok(fronts.0)
+        let mut fronts = Vec::with_capacity(usize::try_from(file.rows).unwrap_or(0));
+        let mut stream = self.files.stream(file, Some(&["event_id"])).await?;
+        while let Some(batch) = stream.try_next().await? {
+            push_fronts(&batch, &mut fronts).ok_or_else(|| without_ids(file))?;
+        }
+        let Fronts(fronts) = Fronts::sorted(fronts);
+        self.fronts.insert(file.id, fronts.clone()).await;
+        Ok(fronts)
     }
 
     async fn ids_of(&self, file: &DataFile) -> Result<FileIds, FileError> {
@@ -426,8 +456,35 @@ fn without_ids(file: &DataFile) -> FileError {
     FileError::Integrity { file: file.id, why: "its rows lack an id".into() }
 }
 
-/// Keeps what was read of files, of so many bytes.
-fn cache<T: Send + Sync + 'static>(bytes: u64) -> moka::future::Cache<DataFileId, Arc<Vec<T>>> {
-    let weigh = |_: &DataFileId, of: &Arc<Vec<T>>| u32::try_from(of.len() * size_of::<T>() + 64).unwrap_or(u32::MAX);
-    moka::future::Cache::builder().max_capacity(bytes).weigher(weigh).build()
+/// About what a cache takes for an entry beside its values; many files are of few rows.
+const ENTRY_BYTES: usize = 300;
+
+/// Keeps what is known of files, of so many bytes.
+fn cache<T: Send + Sync + 'static>(
+    bytes: u64,
+    makes_room: EvictionPolicy,
+) -> moka::future::Cache<DataFileId, Arc<Vec<T>>> {
+    let weigh =
+        |_: &DataFileId, of: &Arc<Vec<T>>| u32::try_from(of.len() * size_of::<T>() + ENTRY_BYTES).unwrap_or(u32::MAX);
+    moka::future::Cache::builder().max_capacity(bytes).weigher(weigh).eviction_policy(makes_room).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_told_of_a_new_file_is_kept_when_there_is_no_room_left() {
+        let told = cache(10 * ENTRY_BYTES as u64, EvictionPolicy::lru());
+        let nothing = Arc::new(Vec::<search::Front>::new());
+        for n in 0..100 {
+            let file = DataFileId([n; 16]);
+            told.insert(file, nothing.clone()).await;
+            // One that is asked for all the time stays.
+            assert_eq!(told.get(&DataFileId([0; 16])).await, Some(nothing.clone()), "after {n}");
+            told.run_pending_tasks().await;
+            assert!(told.contains_key(&file), "{n}");
+        }
+        assert!(!told.contains_key(&DataFileId([50; 16])), "there is no room for all");
+    }
 }

@@ -94,7 +94,7 @@ pub(super) async fn fold(
             batches.push(rewrite(&batch, &found, &amendments, &finals)?);
         }
         let rewritten = merge::sorted(Table::Events, &batches)?;
-        let new = shared.files.write(merge::target_of(file), vec![rewritten]).await?;
+        let new = merge::write(shared, merge::target_of(file), rewritten).await?;
         if new.rows != file.rows {
             return Err(TransformError::Integrity("folding changed the number of rows".into()));
         }

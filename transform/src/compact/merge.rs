@@ -8,6 +8,7 @@ use arrow::{
 use schemas::{columns::schema_of, partition::Table};
 use warehouse::{
     catalog::{DataFile, Lease},
+    duplicates::Fronts,
     file::NewFile,
 };
 
@@ -26,12 +27,22 @@ pub(super) async fn merge(
     let merged = tokio::task::spawn_blocking(move || sorted(target.table, &batches))
         .await
         .map_err(|_| TransformError::Unavailable("the merge was stopped".into()))??;
-    let file = shared.files.write(target, vec![merged]).await?;
+    let file = write(shared, target, merged).await?;
     if file.rows != group.iter().map(|f| f.rows).sum::<u64>() {
         return Err(TransformError::Integrity("a merge changed the number of rows".into()));
     }
     let points = ("compact/after-write", "compact/after-commit");
     replace(shared, lease, first.slot, group.iter().collect(), vec![file], points, done).await
+}
+
+/// Writes a file's rows and tells the duplicate check of them: it is asked for the newest rows of a day at once.
+pub(super) async fn write(shared: &Shared, target: NewFile, rows: RecordBatch) -> Result<DataFile, TransformError> {
+    let fronts = if target.table == Table::Conversations { None } else { Fronts::of_rows(&rows) };
+    let file = shared.files.write(target, vec![rows]).await?;
+    if let Some(fronts) = fronts {
+        shared.duplicates.remember(file.id, fronts).await;
+    }
+    Ok(file)
 }
 
 /// Where a file that replaces this one belongs.

@@ -91,7 +91,7 @@ fn judged<T>(event: Event<T>, key: OrderKey, offset: Offset) -> Result<Event<T>,
 mod tests {
     use super::*;
     use crate::land::opened::tests::event;
-    use schemas::{ids::EventId, time::Millis};
+    use schemas::time::Millis;
 
     #[test]
     fn an_event_is_written_under_the_key_that_it_was_judged_by_and_no_other() {

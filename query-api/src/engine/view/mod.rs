@@ -39,7 +39,7 @@ use tail::{TailAuthors, TailIndex};
 use tokio::sync::Notify;
 use warehouse::{
     catalog::{DataFile, Snapshot},
-    duplicates::Seen,
+    duplicates::{Fronts, Seen},
 };
 
 /// About what the duplicate check takes for an id.
@@ -211,12 +211,12 @@ impl View {
         let known = {
             let state = self.state.read();
             let from = state.pinned.snapshot.next;
-            // What this process has landed it remembers already.
+            // What this process wrote it was told of already.
             let new = |f: &&DataFile| f.table == Table::Events && f.min_offset >= from && !duplicates.remembers(f.id);
-            state.tail.fronts_of(files.iter().filter(new))
+            state.tail.ids_of(&files.iter().filter(new).collect::<Vec<_>>())
         };
-        for (file, fronts) in known {
-            duplicates.remember(file, fronts).await;
+        for (file, ids) in known {
+            duplicates.remember(file, Fronts::of(ids.into_iter())).await;
         }
     }
 }

@@ -15,7 +15,7 @@ use std::{
 };
 use warehouse::{
     catalog::DataFile,
-    duplicates::{Candidate, Fronts, Seen},
+    duplicates::{Candidate, Seen},
 };
 
 /// One event of the tail.
@@ -107,26 +107,28 @@ impl TailIndex {
         seen
     }
 
-    /// Of those of these files of events that hold what the tail holds between their offsets, row for row: what the duplicate
-    /// check has to know of them. Of one that holds more or less, as after another process judged otherwise, nothing is
-    /// said: it is read.
-    pub fn fronts_of<'a>(&self, files: impl Iterator<Item = &'a DataFile>) -> Vec<(DataFileId, Fronts)> {
-        let mut files = files.peekable();
-        if files.peek().is_none() {
+    /// The ids in those of these files of events that hold, between their offsets, as many rows as the tail does: by one rule
+    /// they are the same ones. Others hold what was landed earlier as well, as merged ones do, or the two sides judged at
+    /// times that lie on both sides of an expiry; nothing is said of them.
+    pub fn ids_of(&self, files: &[&DataFile]) -> Vec<(DataFileId, Vec<EventId>)> {
+        let (Some(from), Some(to)) =
+            (files.iter().map(|f| f.min_offset).min(), files.iter().map(|f| f.max_offset).max())
+        else {
             return Vec::new();
-        }
+        };
         let mut parts: HashMap<(PartitionDay, RetentionClass), Vec<(Offset, EventId)>> = HashMap::new();
-        for (offset, entry) in &self.entries {
+        for (offset, entry) in self.entries.range(from..=to) {
             parts.entry((entry.day, entry.class)).or_default().push((*offset, entry.candidate.id));
         }
-        let of_file = |file: &DataFile| {
+        let of_file = |file: &&DataFile| {
             let part = parts.get(&(file.day, file.class))?;
             let from = part.partition_point(|(offset, _)| *offset < file.min_offset);
             let to = part.partition_point(|(offset, _)| *offset <= file.max_offset);
             let rows = part.get(from..to).filter(|rows| rows.len() as u64 == file.rows)?;
-            Some((file.id, Fronts::of(rows.iter().map(|(_, id)| *id))))
+            let ends = (rows.first()?.0, rows.last()?.0);
+            (ends == (file.min_offset, file.max_offset)).then(|| (file.id, rows.iter().map(|(_, id)| *id).collect()))
         };
-        files.filter_map(of_file).collect()
+        files.iter().filter_map(of_file).collect()
     }
 
     /// Bytes of memory, about.
@@ -185,13 +187,14 @@ mod tests {
 
     #[test]
     fn a_file_is_known_by_the_tail_when_it_holds_the_same_rows() {
-        let known = |file: DataFile| tail().fronts_of(std::iter::once(&file)).pop().map(|(_, fronts)| fronts);
-        let of = |ids: &[u8]| Some(Fronts::of(ids.iter().map(|n| id(*n))));
+        let known = |file: DataFile| tail().ids_of(&[&file]).pop().map(|(_, ids)| ids);
+        let of = |ids: &[u8]| Some(ids.iter().map(|n| id(*n)).collect());
         assert_eq!(known(file(0, (10, 14), 3)), of(&[10, 12, 14]));
         assert_eq!(known(file(0, (12, 14), 2)), of(&[12, 14]));
         assert_eq!(known(file(1, (11, 13), 2)), of(&[11, 13]));
-        for other in [file(0, (10, 14), 2), file(0, (10, 14), 4), file(0, (8, 14), 4), file(2, (10, 14), 1)] {
-            assert_eq!(known(other), None);
+        let others = [(0, (10, 14), 2), (0, (10, 14), 4), (0, (8, 14), 4), (0, (9, 14), 3), (2, (10, 14), 1)];
+        for (day, offsets, rows) in others {
+            assert_eq!(known(file(day, offsets, rows)), None);
         }
         let class = RetentionClass::DEAD_LETTERS;
         assert_eq!(known(DataFile { class, ..file(0, (10, 14), 3) }), None);
