@@ -2,6 +2,7 @@
 use super::{
     client::{Answer, Client},
     node::Endpoints,
+    wait_for,
 };
 use serde_json::Value;
 
@@ -11,11 +12,19 @@ pub struct Api {
     base: String,
     client: Client,
     bearer: String,
+    /// Comes again after a 503, as that says.
+    comes_again: bool,
 }
 
 impl Api {
     pub fn new(endpoints: &Endpoints, key: &str) -> Self {
-        Self { base: endpoints.api.clone(), client: endpoints.client.clone(), bearer: format!("Bearer {key}") }
+        let (base, client) = (endpoints.api.clone(), endpoints.client.clone());
+        Self { base, client, bearer: format!("Bearer {key}"), comes_again: false }
+    }
+
+    /// Of somebody who asks what is there, not whether it is there at once.
+    pub fn patient(self) -> Self {
+        Self { comes_again: true, ..self }
     }
 
     /// Any answer.
@@ -31,7 +40,8 @@ impl Api {
 
     /// The JSON of an answer that has to be 200.
     pub fn json(&self, path: &str) -> Value {
-        let answer = self.get(path);
+        let settled = || Some(self.get(path)).filter(|answer| answer.status != 503);
+        let answer = if self.comes_again { wait_for(path, settled) } else { self.get(path) };
         assert_eq!(answer.status, 200, "GET {path}: {}", answer.text());
         answer.json()
     }

@@ -48,7 +48,7 @@ pub fn compare(world: &World, workspaces: &[Workspace], ledger: &Ledger) -> Diff
     let forbidden: HashSet<String> = ledger.forbidden().into_iter().collect();
     let mut stored = 0;
     for (n, workspace) in workspaces.iter().enumerate() {
-        let api = world.api(workspace);
+        let api = world.api(workspace).patient();
         let events = api.events();
         stored += events.len();
         check_events(n, &events, ledger, &mut difference);
