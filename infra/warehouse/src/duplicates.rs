@@ -16,15 +16,18 @@
 //! A copy is dropped, but for one thing: where it names the member who wrote a message and the first one does not, it
 //! becomes an author amendment ([`judge`]).
 mod authors;
+mod fronts;
 mod search;
 
 pub use authors::{Origins, Verdict, is_first, judge};
+pub use fronts::Fronts;
 
 use crate::{
     catalog::{CatalogError, DataFile, SharedCatalog},
     file::{FileError, Files},
 };
-use arrow::{array::AsArray, datatypes::TimestampMillisecondType, record_batch::RecordBatch};
+use arrow::{array::AsArray, datatypes::TimestampMillisecondType};
+use fronts::{FileFronts, cache, push_fronts};
 use futures::TryStreamExt;
 use moka::policy::EvictionPolicy;
 use schemas::{
@@ -262,40 +265,6 @@ pub enum DuplicateError {
 
 /// The ids and times of one file, sorted by id.
 type FileIds = Arc<Vec<(EventId, Millis)>>;
-/// The fronts of one file's ids, sorted.
-type FileFronts = Arc<Vec<search::Front>>;
-
-/// What has to be known of a file so that it is not read for ids which it does not hold.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fronts(FileFronts);
-
-impl Fronts {
-    /// Of all ids of a file, in any order. Ids beyond its own do no harm: they make it be read in vain.
-    pub fn of(ids: impl Iterator<Item = EventId>) -> Self {
-        Self::sorted(ids.map(search::Front::of).collect())
-    }
-
-    /// Of the rows of a file of events or dead letters; `None` where their ids are missing.
-    pub fn of_rows(rows: &RecordBatch) -> Option<Self> {
-        let mut fronts = Vec::with_capacity(rows.num_rows());
-        push_fronts(rows, &mut fronts)?;
-        Some(Self::sorted(fronts))
-    }
-
-    fn sorted(mut fronts: Vec<search::Front>) -> Self {
-        fronts.sort_unstable();
-        Self(Arc::new(fronts))
-    }
-}
-
-fn push_fronts(rows: &RecordBatch, fronts: &mut Vec<search::Front>) -> Option<()> {
-    let ids = rows.column_by_name("event_id")?.as_fixed_size_binary_opt()?;
-    for row in 0..rows.num_rows() {
-        fronts.push(search::Front::of(EventId::from_slice(ids.value(row))?));
-    }
-    Some(())
-}
-
 /// Asks files for copies. Cheap to clone; what was read of files that were asked stays in memory under a budget. Of most
 /// files that are only the fronts of ids, a sixth of ids with times: an echo is looked up over an hour, in which there may
 /// be millions of ids, and nearly never is one of them its own.
@@ -454,37 +423,4 @@ impl Duplicates {
 
 fn without_ids(file: &DataFile) -> FileError {
     FileError::Integrity { file: file.id, why: "its rows lack an id".into() }
-}
-
-/// About what a cache takes for an entry beside its values; many files are of few rows.
-const ENTRY_BYTES: usize = 300;
-
-/// Keeps what is known of files, of so many bytes.
-fn cache<T: Send + Sync + 'static>(
-    bytes: u64,
-    makes_room: EvictionPolicy,
-) -> moka::future::Cache<DataFileId, Arc<Vec<T>>> {
-    let weigh =
-        |_: &DataFileId, of: &Arc<Vec<T>>| u32::try_from(of.len() * size_of::<T>() + ENTRY_BYTES).unwrap_or(u32::MAX);
-    moka::future::Cache::builder().max_capacity(bytes).weigher(weigh).eviction_policy(makes_room).build()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_is_told_of_a_new_file_is_kept_when_there_is_no_room_left() {
-        let told = cache(10 * ENTRY_BYTES as u64, EvictionPolicy::lru());
-        let nothing = Arc::new(Vec::<search::Front>::new());
-        for n in 0..100 {
-            let file = DataFileId([n; 16]);
-            told.insert(file, nothing.clone()).await;
-            // One that is asked for all the time stays.
-            assert_eq!(told.get(&DataFileId([0; 16])).await, Some(nothing.clone()), "after {n}");
-            told.run_pending_tasks().await;
-            assert!(told.contains_key(&file), "{n}");
-        }
-        assert!(!told.contains_key(&DataFileId([50; 16])), "there is no room for all");
-    }
 }
