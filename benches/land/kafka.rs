@@ -4,7 +4,8 @@ use event_log::{
     kafka::{Credentials, KafkaLog, Options},
 };
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
+    ClientConfig, ClientContext, Offset, TopicPartitionList,
+    client::Client,
     consumer::{BaseConsumer, Consumer},
 };
 use std::time::Duration;
@@ -16,7 +17,7 @@ pub struct Topic {
     ca: String,
     certificate: String,
     key: String,
-    name: String,
+    pub name: String,
 }
 
 impl Topic {
@@ -39,25 +40,38 @@ impl Topic {
         KafkaLog::open(options).await.expect("a topic")
     }
 
-    /// Reads all of it and looks at nothing: what the client library can do. How many records there were.
-    pub fn consume(&self) -> u64 {
-        let consumer: BaseConsumer = ClientConfig::new()
+    /// What a client of the client library needs to be let in.
+    pub fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
             .set("bootstrap.servers", &self.brokers)
             .set("security.protocol", "ssl")
             .set("ssl.ca.location", &self.ca)
             .set("ssl.certificate.location", &self.certificate)
-            .set("ssl.key.location", &self.key)
+            .set("ssl.key.location", &self.key);
+        config
+    }
+
+    /// How many partitions it has.
+    pub fn partitions(&self, client: &Client<impl ClientContext>) -> i32 {
+        let metadata = client.fetch_metadata(Some(&self.name), LONG).expect("the topic");
+        i32::try_from(metadata.topics()[0].partitions().len()).expect("small")
+    }
+
+    /// Reads all of it and looks at nothing: what the client library can do. How many records there were.
+    pub fn consume(&self) -> u64 {
+        let consumer: BaseConsumer = self
+            .client()
             .set("group.id", "bench")
             .set("enable.auto.commit", "false")
             .set("fetch.queue.backoff.ms", "10")
             .set("queued.min.messages", "100000")
             .create()
             .expect("a consumer");
-        let metadata = consumer.fetch_metadata(Some(&self.name), LONG).expect("the topic");
         let (mut places, mut left) = (TopicPartitionList::new(), 0);
-        for partition in metadata.topics()[0].partitions() {
-            let (low, high) = consumer.fetch_watermarks(&self.name, partition.id(), LONG).expect("its ends");
-            places.add_partition_offset(&self.name, partition.id(), Offset::Beginning).expect("a place");
+        for partition in 0..self.partitions(consumer.client()) {
+            let (low, high) = consumer.fetch_watermarks(&self.name, partition, LONG).expect("its ends");
+            places.add_partition_offset(&self.name, partition, Offset::Beginning).expect("a place");
             left += u64::try_from(high - low).expect("in order");
         }
         consumer.assign(&places).expect("assigned");

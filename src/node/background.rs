@@ -7,6 +7,12 @@ use tokio::runtime::{Builder, Handle, Runtime};
 /// holds up nothing that others wait for.
 const THREADS: usize = 2;
 
+/// Threads for pure work, as many as there are processors and at least two. Each one more that wants to run takes a share
+/// of its own from the front, however nice it is, and makes nothing quicker.
+fn pure() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).max(2)
+}
+
 /// Which work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -50,7 +56,7 @@ impl Background {
         // Said to each thread anew: one that another of the background starts begins where that one stands.
         let niceness = niceness() + work.stands_back();
         let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(THREADS).thread_name(work.name()).enable_all();
+        builder.worker_threads(THREADS).max_blocking_threads(pure()).thread_name(work.name()).enable_all();
         let runtime = builder.on_thread_start(move || set_niceness(niceness)).build()?;
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
@@ -87,5 +93,27 @@ mod tests {
             assert_eq!(task.await.expect("ended"), (most, most), "{work:?}");
         }
         assert_eq!(niceness(), front);
+    }
+
+    #[tokio::test]
+    async fn pure_work_takes_no_more_threads_than_there_are_processors() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static RUNNING: AtomicUsize = AtomicUsize::new(0);
+        let background = Background::start(Work::Jobs).expect("threads");
+        let most = pure();
+        let work = move || {
+            let running = RUNNING.fetch_add(1, Ordering::SeqCst) + 1;
+            // Long enough that all would be here if nothing held them back.
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            RUNNING.fetch_sub(1, Ordering::SeqCst);
+            running
+        };
+        let inside = background.handle().enter();
+        let all: Vec<_> = (0..most * 8).map(|_| tokio::task::spawn_blocking(work)).collect();
+        drop(inside);
+        for one in all {
+            let running = one.await.expect("ended");
+            assert!(running <= most, "{running} at once, {most} may");
+        }
     }
 }
