@@ -5,6 +5,7 @@
 pub mod assignment;
 pub mod embedded;
 pub mod kafka;
+mod reached;
 
 use async_trait::async_trait;
 use schemas::{

@@ -100,7 +100,7 @@ impl Writer {
         drop(state);
         for (slot, (end, &next)) in self.shared.ends.iter().zip(&next).enumerate() {
             if self.next[slot] != next {
-                end.send_modify(|end| end.next = next);
+                end.advance(Offset(next));
             }
         }
         self.next = next;

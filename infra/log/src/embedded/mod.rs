@@ -22,18 +22,21 @@ mod writer;
 pub use options::{OpenError, Options};
 pub use storage::{Disk, LogFile, Storage};
 
-use crate::{Appended, Batch, EventLog, LogError};
+use crate::{
+    Appended, Batch, EventLog, LogError,
+    reached::{Closed, Reached},
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use queue::{Append, Command, End, Shared};
+use queue::{Append, Command, Shared};
 use schemas::{
     ids::LogEpoch,
     log::{Offset, Slot},
     record::SealedRecord,
 };
 use std::{sync::Arc, thread};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// What a permit of the queue stands for.
 const ROOM_BYTES: usize = 1 << 10;
@@ -58,7 +61,7 @@ impl EmbeddedLog {
     /// See [`OpenError`].
     pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
         let open::Opened { meta, state, active, lock } = open::open(&options)?;
-        let ends = state.ends().into_iter().map(|next| watch::Sender::new(End { next, closed: false })).collect();
+        let ends = state.ends().into_iter().map(|next| Reached::new(Offset(next))).collect();
         let (queue, waiting) = mpsc::channel(options.queue_appends);
         let units = options.queue_bytes.div_ceil(ROOM_BYTES).min(Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         let directory = options.directory.clone();
@@ -153,9 +156,7 @@ impl EventLog for EmbeddedLog {
     }
 
     async fn wait(&self, slot: Slot, at: Offset) -> Result<(), LogError> {
-        let mut end = self.shared.ends[self.slot(slot)?].subscribe();
-        let end = *end.wait_for(|end| end.next > at.0 || end.closed).await.map_err(|_| stopped())?;
-        if end.next > at.0 { Ok(()) } else { Err(stopped()) }
+        self.shared.ends[self.slot(slot)?].passed(at).await.map_err(|Closed| stopped())
     }
 
     async fn start(&self, slot: Slot) -> Result<Offset, LogError> {
@@ -190,7 +191,7 @@ impl EventLog for EmbeddedLog {
         // An error means that it is closing already.
         let _ = self.queue.send(Command::Close).await;
         if let Some(end) = self.shared.ends.first() {
-            let _ = end.subscribe().wait_for(|end| end.closed).await;
+            end.closed().await;
         }
     }
 }

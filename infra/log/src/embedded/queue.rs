@@ -1,25 +1,17 @@
 //! What goes between callers and the writer.
 use super::{format::FRAME_HEADER, index::State, options::Options};
-use crate::LogError;
+use crate::{LogError, reached::Reached};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use schemas::log::Offset;
 use std::io;
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
-
-/// How far a slot has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct End {
-    pub(super) next: u64,
-    /// No record will be added.
-    pub(super) closed: bool,
-}
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// What readers and writer share.
 pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) state: Mutex<State>,
-    pub(super) ends: Vec<watch::Sender<End>>,
+    pub(super) ends: Vec<Reached>,
 }
 
 /// One append call.

@@ -8,7 +8,7 @@ use super::{
     scan::ScanError,
     segment::{Active, SegmentName, create_segment},
 };
-use crate::LogError;
+use crate::{LogError, reached::Reached};
 use schemas::ids::LogEpoch;
 use std::{io, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
@@ -222,6 +222,6 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.ahead.discard(&self.shared.options);
         drop(self.lock.take());
-        self.shared.ends.iter().for_each(|end| end.send_modify(|end| end.closed = true));
+        self.shared.ends.iter().for_each(Reached::close);
     }
 }

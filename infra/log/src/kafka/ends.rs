@@ -1,16 +1,13 @@
 //! How far each slot reaches: what is known from what was appended and read here, and what the brokers say.
 use super::client::{Asker, Context};
-use crate::LogError;
+use crate::{LogError, reached::Reached};
 use rdkafka::{
     error::{KafkaError as RdError, RDKafkaErrorCode},
     producer::Producer,
 };
 use schemas::log::{Offset, Slot};
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::{Mutex, watch},
-    time::Instant,
-};
+use tokio::{sync::Mutex, time::Instant};
 
 /// How long an answer of the brokers is good enough for "is there something new?".
 const FRESH: Duration = Duration::from_millis(10);
@@ -24,7 +21,7 @@ pub(super) struct Marks {
 
 struct SlotEnds {
     /// At least up to here there are durable records.
-    known: watch::Sender<Offset>,
+    known: Reached,
     /// When the brokers were asked last, and what they said. Held while they are asked: one question at a time.
     asked: Mutex<Option<(Instant, Marks)>>,
 }
@@ -40,7 +37,7 @@ pub(super) struct Ends {
 
 impl Ends {
     pub fn new(asker: Asker, context: Context, topic: Arc<str>, slots: u32, patience: Duration) -> Arc<Self> {
-        let slot = |_| SlotEnds { known: watch::Sender::new(Offset(0)), asked: Mutex::new(None) };
+        let slot = |_| SlotEnds { known: Reached::new(Offset(0)), asked: Mutex::new(None) };
         Arc::new(Self { asker, context, topic, slots: (0..slots).map(slot).collect(), patience })
     }
 
@@ -51,23 +48,19 @@ impl Ends {
     /// There are durable records below `next`.
     pub fn note(&self, slot: Slot, next: Offset) {
         if let Ok(slot) = self.slot(slot) {
-            slot.known.send_if_modified(|known| {
-                let newer = next > *known;
-                *known = next.max(*known);
-                newer
-            });
+            slot.known.advance(next);
         }
     }
 
     /// Up to where there are durable records at least.
     pub fn known(&self, slot: Slot) -> Offset {
-        self.slot(slot).map_or(Offset(0), |slot| *slot.known.borrow())
+        self.slot(slot).map_or(Offset(0), |slot| slot.known.next())
     }
 
     /// Completes once a record at or after `at` is known of.
     pub async fn passed(&self, slot: Slot, at: Offset) -> Result<(), LogError> {
-        // The sender lives as long as `self`.
-        let _ = self.slot(slot)?.known.subscribe().wait_for(|known| *known > at).await;
+        // Closed it never is.
+        let _ = self.slot(slot)?.known.passed(at).await;
         Ok(())
     }
 
