@@ -1,5 +1,5 @@
-//! When the brokers answer a bare producer of the log's client library that is given so many records a second: what is
-//! left of a webhook's answer when all of this program is taken away.
+//! When the brokers answer a bare producer of the log's client library that is given so many records a second, on a
+//! machine that does nothing else: what the brokers and the library alone make of a webhook's answer there.
 //!
 //! `infra/bench live` runs it before its demo, on a broker of the same kind, with the variables that `infra/local/kafka`
 //! prints: `cargo bench --bench answer -- [SECONDS] [RATE]`. Records have 600 bytes; each waits from when it was due.
@@ -58,21 +58,23 @@ fn main() {
         return;
     };
     let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
-    let mut number = |default: u32| args.next().and_then(|a| a.parse().ok()).unwrap_or(default);
+    let mut number = |default: u64| args.next().and_then(|a| a.parse().ok()).unwrap_or(default);
     let (seconds, rate) = (number(60), number(5000).max(1));
     let mut config = topic.client();
-    // As the program's own producer.
+    // What decides in the program's own producer when a record is answered, but for its groups; and room for all that a
+    // broker which has just been started does not take at once.
     config.set("enable.idempotence", "true").set("acks", "all").set("compression.type", "none").set("linger.ms", "0.5");
+    config.set("batch.size", "1048576").set("queue.buffering.max.messages", "10000000");
     let producer: ThreadedProducer<Took> = config.create_with_context(Took::default()).expect("a producer");
-    let partitions = topic.partitions(producer.client());
+    let partitions = u64::try_from(topic.partitions(producer.client())).expect("some");
 
     let (begun, mut shown) = (Instant::now(), Duration::ZERO);
     for n in 0..seconds * rate {
-        let due = begun + Duration::from_secs_f64(f64::from(n) / f64::from(rate));
+        let due = begun + Duration::from_secs_f64(n as f64 / rate as f64);
         while let Some(early) = due.checked_duration_since(Instant::now()).filter(|early| !early.is_zero()) {
             std::thread::sleep(early);
         }
-        let partition = i32::try_from(n).expect("small") % partitions;
+        let partition = i32::try_from(n % partitions).expect("small");
         let record = BaseRecord::with_opaque_to(&topic.name, Box::new(due)).partition(partition);
         let key = u128::from(n % 50).to_be_bytes();
         producer.send(record.key(&key[..]).payload(&RECORD[..])).map_err(|(error, _)| error).expect("room");

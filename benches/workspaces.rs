@@ -1,5 +1,5 @@
-//! Ten thousand workspaces at half an event a second each: what a round of land, derive and compact costs, and whether it
-//! stays flat. Time is compressed: a round appends what comes in `SECONDS_A_ROUND` and lands it at once.
+//! Ten thousand workspaces at half an event a second each: what a round of land, derive, purge and compact costs, and
+//! whether it stays flat. Time is compressed: a round appends what comes in `SECONDS_A_ROUND` and lands it at once.
 //! `WORKSPACES=10000 SECONDS_A_ROUND=60 ROUNDS=5 cargo bench --bench workspaces`, or `infra/bench workspaces`.
 #![allow(clippy::expect_used, reason = "a bench that cannot set up has nothing to measure")]
 #[path = "../transform/tests/support/mod.rs"]
@@ -63,12 +63,16 @@ async fn main() {
         let begun = Instant::now();
         let derived = transform.jobs().derive().await.expect("derived");
         let derive = begun.elapsed().as_secs_f64();
+        // As the program's own loop does it: what was replaced goes first.
+        let begun = Instant::now();
+        let purged = transform.jobs().purge().await.expect("purged");
+        let purge = begun.elapsed().as_secs_f64();
         let begun = Instant::now();
         let compacted = transform.jobs().compact(false).await.expect("compacted");
         let compact = begun.elapsed().as_secs_f64();
         let catalog = std::fs::metadata(house.directory.path().join("catalog.db")).expect("catalog").len() >> 20;
         println!(
-            "round {round}: {} events appended in {append:.1} s; landed in {land:.1} s ({:.0} files/s); {derived} conversations derived in {derive:.1} s; {} files compacted to {} in {compact:.1} s; resident {} MiB, peak {} MiB, catalog {catalog} MiB",
+            "round {round}: {} events appended in {append:.1} s; landed in {land:.1} s ({:.0} files/s); {derived} conversations derived in {derive:.1} s; {purged} old files purged in {purge:.1} s; {} compacted to {} in {compact:.1} s; resident {} MiB, peak {} MiB, catalog {catalog} MiB",
             workspaces * per_round,
             f64::from(workspaces) / land,
             compacted.removed,

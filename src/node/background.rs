@@ -7,12 +7,6 @@ use tokio::runtime::{Builder, Handle, Runtime};
 /// holds up nothing that others wait for.
 const THREADS: usize = 2;
 
-/// Threads for pure work, as many as there are processors and at least two. Each one more that wants to run takes a share
-/// of its own from the front, however nice it is, and makes nothing quicker.
-fn pure() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).max(2)
-}
-
 /// Which work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -31,12 +25,23 @@ impl Work {
     }
 
     /// How much nicer its threads are than those of the front. Against one thread of the front one that is nicer by 2 gets
-    /// two fifths of a core, by 5 a quarter; and all of an idle one. Not more, as other programs on the machine stand
-    /// before it too.
+    /// two fifths of a core, by 5 a quarter; and all of an idle one. Not more, as other programs of the same session or
+    /// control group stand before it too.
     fn stands_back(self) -> i32 {
         match self {
             Self::Land => 2,
             Self::Jobs => 5,
+        }
+    }
+
+    /// The most threads beside those that run tasks, if there is a limit: for pure work, files of a local store and look-ups
+    /// of names. Processors are shared by threads, so that many which stand back have more than a few of the front. Jobs
+    /// would start one for each of many small pieces, which no more than processors make quicker; two at least, so that a
+    /// slow disk does not hold up all. Land would wait there for the brokers as well, with what the front waits for.
+    fn most_beside(self) -> Option<usize> {
+        match self {
+            Self::Land => None,
+            Self::Jobs => Some(std::thread::available_parallelism().map_or(1, usize::from).max(2)),
         }
     }
 }
@@ -56,7 +61,10 @@ impl Background {
         // Said to each thread anew: one that another of the background starts begins where that one stands.
         let niceness = niceness() + work.stands_back();
         let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(THREADS).max_blocking_threads(pure()).thread_name(work.name()).enable_all();
+        builder.worker_threads(THREADS).thread_name(work.name()).enable_all();
+        if let Some(most) = work.most_beside() {
+            builder.max_blocking_threads(most);
+        }
         let runtime = builder.on_thread_start(move || set_niceness(niceness)).build()?;
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
@@ -96,11 +104,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pure_work_takes_no_more_threads_than_there_are_processors() {
+    async fn jobs_take_no_more_threads_for_pure_work_than_they_may() {
         use std::sync::atomic::{AtomicUsize, Ordering};
         static RUNNING: AtomicUsize = AtomicUsize::new(0);
         let background = Background::start(Work::Jobs).expect("threads");
-        let most = pure();
+        let most = Work::Jobs.most_beside().expect("a limit");
         let work = move || {
             let running = RUNNING.fetch_add(1, Ordering::SeqCst) + 1;
             // Long enough that all would be here if nothing held them back.
