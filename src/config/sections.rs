@@ -160,7 +160,7 @@ section! {
     Land in "land" {
         /// Age of the oldest waiting event at which a commit is due. A commit makes a file for each workspace and day.
         max_age: Span = seconds(5), e.g. "\"5m\"";
-        /// Size of the waiting events, sealed, at which a commit is due.
+        /// Size of the events, sealed, of one commit at most; where more wait, several follow each other.
         max_bytes: Size = Size(64 << 20), e.g. "\"128MiB\"";
         /// Number of waiting events at which a commit is due.
         max_rows: u64 = 200_000, e.g. "500000";

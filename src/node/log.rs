@@ -144,6 +144,7 @@ fn options(kafka: &Kafka) -> Result<Options, StartError> {
             .map_err(|_| ConfigError::new("the password in kafka.sasl_password_file is not UTF-8"))?;
         options.sasl = Some(Sasl { mechanism, user, password: password.to_owned() });
     }
+    options.readers = format!("{}{}", kafka.topic_prefix, options.readers);
     options.send_bytes = bytes(kafka.send_bytes);
     options.fetch_bytes = bytes(kafka.fetch_bytes);
     Ok(options)

@@ -81,6 +81,13 @@ impl Progress {
     /// # Errors
     /// [`ProgressError`].
     pub async fn look(&self) -> Result<Vec<SlotProgress>, ProgressError> {
+        let found = self.ask().await;
+        // What waits grows older also while nobody can say how far land is.
+        self.brake.behind(self.age());
+        found
+    }
+
+    async fn ask(&self) -> Result<Vec<SlotProgress>, ProgressError> {
         let snapshots = self.catalog.snapshots().await?;
         let mut found = Vec::with_capacity(snapshots.len());
         for slot in slots(&*self.log) {
@@ -96,7 +103,6 @@ impl Progress {
                 known.proven = appended.map_or(Duration::ZERO, |appended| now.since(appended));
             }
         }
-        self.brake.behind(self.age());
         Ok(found)
     }
 
@@ -130,5 +136,92 @@ impl Progress {
     pub fn age(&self) -> Duration {
         let now = self.clock.now();
         self.waiting.lock().values().map(|waiting| waiting.age(now)).max().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use event_log::{
+        Appended, Batch, EventLog,
+        embedded::{EmbeddedLog, Options},
+    };
+    use schemas::{
+        clock::{ManualClock, SystemEntropy},
+        ids::{DekId, EventId, LogEpoch, WorkspaceId},
+        record::SealedRecord,
+    };
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use warehouse::catalog::SqlCatalogOptions;
+
+    /// Does not say where it ends while it is away.
+    struct Away(SharedLog, Arc<AtomicBool>);
+
+    #[async_trait]
+    impl EventLog for Away {
+        fn epoch(&self) -> LogEpoch {
+            self.0.epoch()
+        }
+        fn slots(&self) -> u32 {
+            self.0.slots()
+        }
+        async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Appended, LogError> {
+            self.0.append(slot, records).await
+        }
+        async fn read(&self, slot: Slot, from: Offset, max_bytes: usize) -> Result<Batch, LogError> {
+            self.0.read(slot, from, max_bytes).await
+        }
+        async fn wait(&self, slot: Slot, at: Offset) -> Result<(), LogError> {
+            self.0.wait(slot, at).await
+        }
+        async fn start(&self, slot: Slot) -> Result<Offset, LogError> {
+            self.0.start(slot).await
+        }
+        async fn end(&self, slot: Slot) -> Result<Offset, LogError> {
+            match self.1.load(Ordering::SeqCst) {
+                true => Err(LogError::Unavailable("away".into())),
+                false => self.0.end(slot).await,
+            }
+        }
+        async fn truncate(&self, slot: Slot, below: Offset) -> Result<(), LogError> {
+            self.0.truncate(slot, below).await
+        }
+    }
+
+    fn record() -> SealedRecord {
+        SealedRecord {
+            workspace: WorkspaceId([1; 16]),
+            event: EventId([2; 16]),
+            schema: 1,
+            master_key: format!("w/{}/v1", WorkspaceId([1; 16])).into(),
+            dek: DekId([3; 16]),
+            wrapped_dek: [4; 60],
+            commitment: [5; 16],
+            value: vec![6; 100].into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_grows_older_also_while_nobody_can_say_how_far_land_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(Millis(1_700_000_000_000));
+        let options = Options::new(directory.path().join("log"), 1, clock.clone(), Arc::new(SystemEntropy));
+        let is_away = Arc::new(AtomicBool::new(false));
+        let log: SharedLog = Arc::new(Away(EmbeddedLog::open(options).unwrap(), is_away.clone()));
+        let database = directory.path().join("catalog.db").into();
+        let catalog = SqlCatalog::open(SqlCatalogOptions { database, clock: clock.clone() }).await.unwrap();
+        catalog.bind_log(log.epoch(), log.slots()).await.unwrap();
+        log.append(Slot(0), vec![record()]).await.unwrap();
+        let progress = Progress::new(log.clone(), catalog, clock.clone());
+        let braked = progress.brake().on(log);
+        progress.look().await.unwrap();
+        is_away.store(true, Ordering::SeqCst);
+        clock.advance(Duration::from_secs(59 * 3600));
+        progress.look().await.unwrap_err();
+        assert!(braked.append(Slot(0), Vec::new()).await.is_ok());
+        clock.advance(Duration::from_secs(2 * 3600));
+        progress.look().await.unwrap_err();
+        assert!(braked.append(Slot(0), Vec::new()).await.is_err());
     }
 }

@@ -2,7 +2,7 @@
 use super::{
     DataDir, Desk, Endpoints, Roles, StartError,
     desk::Pipeline,
-    gate::Gate,
+    gate::{Gate, Readers},
     housekeeping,
     land::{self, Land},
     listeners::Listeners,
@@ -108,7 +108,8 @@ impl Node {
         let operations = operations::bind(config.listen.operations, Arc::new(metrics), Arc::new(ready), Some(refresh));
         let operations = operations.await.map_err(StartError::part)?;
         let endpoints = listeners.endpoints(operations.local_addr());
-        let gate = Gate::new(events.clone(), stores.catalog.clone(), engine.clone(), config.land.max_rows);
+        let readers = engine.clone().map_or(Readers::Elsewhere, Readers::Here);
+        let gate = Gate::new(events.clone(), stores.catalog.clone(), readers, config.land.max_rows);
         let desk = Arc::new(Desk::new(
             config,
             &stores,

@@ -3,7 +3,7 @@
 use super::{
     DataDir, Desk, StartError,
     desk::Pipeline,
-    gate::Gate,
+    gate::{Gate, Readers},
     land::{self, Land, LandTask},
     stages,
     stop::turned,
@@ -55,7 +55,8 @@ impl Solo {
                 land::start(config, &directory, &stores, &events, Arc::new(|_| {}), &mut Metrics::default())?;
             (land, Some(task))
         };
-        let gate = Gate::new(events.clone(), stores.catalog.clone(), None, config.land.max_rows);
+        let readers = if config.shares_slots() { Readers::Elsewhere } else { Readers::Nowhere };
+        let gate = Gate::new(events.clone(), stores.catalog.clone(), readers, config.land.max_rows);
         let pipeline = Pipeline {
             intake,
             gate: Arc::new(gate),

@@ -2,10 +2,11 @@
 use crate::{
     crash_load::{FAST, Load},
     harness::{
-        LONG_PATIENCE, compare, kafka::Kafka, metrics, node::Node, postgres::Server, random::Random, s3::S3,
-        s3_proxy::S3Proxy, tcp_proxy::TcpProxy, wait_for, wait_within, world::World,
+        LONG_PATIENCE, api::Api, compare, kafka::Kafka, metrics, node::Node, now, postgres::Server, random::Random,
+        rfc3339, s3::S3, s3_proxy::S3Proxy, tcp_proxy::TcpProxy, wait_for, wait_within, world::World,
     },
 };
+use serde_json::json;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
@@ -166,8 +167,34 @@ impl Cluster {
         wait_within(LONG_PATIENCE, "everything is landed", || (lag() == 0.0).then_some(()));
     }
 
-    /// Ends the stages, and one process with all roles reads everything back. [`Self::separate`] may follow.
+    /// What members tell one query process, the other one shows at the position that it answered; and from there on each
+    /// of them has all that was acknowledged.
+    fn read_at_both(&self, what: &str, seed: u64, load: &Load) {
+        let [told, asked] = QUERY.map(|n| self.nodes[n].endpoints());
+        for workspace in load.workspaces() {
+            let (api, other) = (Api::new(told, &workspace.key).patient(), Api::new(asked, &workspace.key).patient());
+            let first = api.json("/v1/conversations?limit=1")["items"][0].clone();
+            let path = format!("/v1/conversations/{}", first["id"].as_str().unwrap());
+            let mark = json!({ "until": rfc3339(now()) });
+            let position = wait_for("a read mark", || {
+                let answer = api.post(&format!("{path}/read"), &mark);
+                (answer.status == 200).then(|| answer.json()["position"].as_str().unwrap().to_owned())
+            });
+            for api in [other, api] {
+                assert_eq!(api.json(&format!("{path}?min_position={position}"))["unread"], 0, "{what}, seed {seed}");
+            }
+        }
+        let ledger = load.ledger.lock().unwrap();
+        for endpoints in [told, asked] {
+            let difference = compare::compare_at(endpoints, &load.workspaces(), &ledger);
+            difference.check(&format!("{what}, at a query process, seed {seed}"));
+        }
+    }
+
+    /// Reads everything at both query processes, ends the stages, and one process with all roles reads everything back.
+    /// [`Self::separate`] may follow.
     pub fn conclude(&mut self, what: &str, seed: u64, load: &Load) {
+        self.read_at_both(what, seed, load);
         self.landed();
         self.nodes.iter_mut().for_each(Node::term);
         self.world.node.start();

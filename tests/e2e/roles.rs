@@ -12,7 +12,7 @@ use std::time::Duration;
 fn on_postgres_kafka_and_s3_kill_9_of_any_of_two_processes_of_each_stage_loses_and_doubles_nothing() {
     let Some(services) = Services::start("roles", 1) else { return };
     let seed = Random::seed_from_environment();
-    let kills = setting("CHATMAI_ROLES_KILLS", 12);
+    let kills = setting("CHATMAI_ROLES_KILLS", 20);
     println!("roles: seed {seed}, {kills} kills");
     let mut random = Random::new(seed);
     let mut cluster = Cluster::start(services);

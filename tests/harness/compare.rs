@@ -4,6 +4,7 @@ use super::{
     ledger::{Entry, Fact, Key, Ledger, Unsent},
     metrics::Totals,
     millis,
+    node::Endpoints,
     remains::remains,
     world::{Workspace, World},
 };
@@ -40,6 +41,18 @@ impl Difference {
             first(&self.wrong)
         );
     }
+}
+
+/// Compares the events and messages that one process shows.
+pub fn compare_at(endpoints: &Endpoints, workspaces: &[Workspace], ledger: &Ledger) -> Difference {
+    let mut difference = Difference::default();
+    for (n, workspace) in workspaces.iter().enumerate() {
+        let api = Api::new(endpoints, &workspace.key).patient();
+        let events = api.events();
+        check_events(n, &events, ledger, &mut difference);
+        check_messages(&api, &events, ledger, &mut difference);
+    }
+    difference
 }
 
 /// Compares everything that can be read. `workspaces` are those that the ledger's numbers mean.

@@ -41,6 +41,10 @@ pub struct LandSettings {
     pub max_rows: u64,
     /// Most sealed bytes of one commit.
     pub max_bytes: usize,
+    /// For how long a worker that was fenced leaves the slot to who fenced it, unless it is assigned anew before. Longer
+    /// than it takes a process to learn that its slots are others'; as long as it lasts, a slot stands that was this one's
+    /// after all.
+    pub yields: Duration,
     /// Files that are written at once.
     pub writers: usize,
     /// Rows of one commit after which they are derived at once: until then every reader folds them itself.
@@ -53,6 +57,8 @@ impl Default for LandSettings {
             max_age: Duration::from_secs(300),
             max_rows: 200_000,
             max_bytes: 128 << 20,
+            // Three heartbeats of the group.
+            yields: Duration::from_secs(10),
             writers: 2,
             derive_at: 50_000,
         }

@@ -9,10 +9,11 @@ use event_log::{
     assignment::{AllSlots, Assignment, Change, Release},
 };
 use schemas::log::{Offset, Slot};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use support::{House, at, message};
 use tokio::sync::mpsc;
 use transform::{LandSettings, faults::Faults};
+use warehouse::catalog::{CatalogError, LandCommit};
 
 /// Says what the test says.
 struct Told(mpsc::UnboundedReceiver<Change>);
@@ -67,6 +68,58 @@ async fn slots_go_from_one_process_to_another_and_every_event_lands_once() {
         let ids: Vec<_> = house.rows(shop.id).await.iter().map(|row| row.event.id.0[3]).collect();
         assert_eq!(ids, [1, 2]);
     }
+}
+
+/// Whoever was stopped for long learns from its group that its slots are others'; until then it takes none back.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_fenced_leaves_the_slot_to_the_other_until_it_is_assigned_anew() {
+    let house = House::new(at("2026-11-20T12:00:00Z")).await;
+    let shop = house.workspace("one", None).await;
+    let (tell, told) = told();
+    tell.send(Change::Assigned(vec![shop.slot])).unwrap();
+    let day = Duration::from_secs(86_400);
+    let stale = house.jobs_with(LandSettings { max_age: day, yields: day, ..LandSettings::default() }).start_with(told);
+    house.append(&shop, &[message(1, 1, house.now())]).await;
+    assert_eq!(stale.flush().await.unwrap(), [Offset(1)]);
+    let generation = house.catalog.take_slot(shop.slot, "another").await.unwrap();
+    let others = async |from: u64, to: u64| {
+        let (from, to) = (Offset(from), Offset(to));
+        let (add, claimed, totals) = Default::default();
+        house.catalog.commit_land(LandCommit { generation, from, to, add, claimed, totals, at: house.now() }).await
+    };
+    house.append(&shop, &[message(2, 1, house.now())]).await;
+    assert!(stale.flush().await.unwrap_err().to_string().contains("fenced"));
+    // Much longer than it waits after any other error.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    others(1, 1).await.expect("the slot is still the other one's");
+
+    let (release, released) = Release::new();
+    tell.send(Change::Revoked(vec![shop.slot], release)).unwrap();
+    released.await.unwrap_err();
+    tell.send(Change::Assigned(vec![shop.slot])).unwrap();
+    // The worker is there once its change was seen.
+    while house.catalog.snapshot(shop.slot).await.unwrap().next < Offset(2) {
+        stale.flush().await.unwrap();
+    }
+    assert!(matches!(others(2, 2).await, Err(CatalogError::Fenced(_))));
+    stale.shutdown().await.unwrap();
+}
+
+/// The other one may have been late, and this one the owner all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_fenced_and_hears_nothing_takes_its_slot_again() {
+    let house = House::new(at("2026-11-20T12:00:00Z")).await;
+    let shop = house.workspace("one", None).await;
+    let (day, soon) = (Duration::from_secs(86_400), Duration::from_millis(1));
+    let owner = house.jobs_with(LandSettings { max_age: day, yields: soon, ..LandSettings::default() });
+    let owner = owner.start_with(Box::new(AllSlots::new(house.log.slots())));
+    owner.flush().await.unwrap();
+    house.catalog.take_slot(shop.slot, "another").await.unwrap();
+    house.append(&shop, &[message(1, 1, house.now())]).await;
+    assert!(owner.flush().await.unwrap_err().to_string().contains("fenced"));
+    owner.flush().await.unwrap();
+    assert_eq!(house.catalog.snapshot(shop.slot).await.unwrap().next, Offset(1));
+    owner.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

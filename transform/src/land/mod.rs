@@ -56,7 +56,10 @@ impl Worker {
                     if std::mem::take(&mut self.is_well) {
                         pause = RETRY.0;
                     }
-                    tokio::time::sleep(pause).await;
+                    // Who was stopped for long has been replaced and does not know it yet: to take the slot back would
+                    // disturb the process that has it now.
+                    let is_fenced = matches!(error, TransformError::Fenced(_));
+                    tokio::time::sleep(if is_fenced { self.shared.land.yields } else { pause }).await;
                     pause = (pause * 2).min(RETRY.1);
                 }
             }
@@ -174,7 +177,7 @@ async fn land_batch(
     // name files that are forgotten by now.
     let newest = shared.catalog.snapshot(snapshot.slot).await?;
     if newest.next != snapshot.next {
-        return Err(TransformError::Superseded(format!("slot {} continues at {}", snapshot.slot, newest.next)));
+        return Err(TransformError::Fenced(format!("slot {} continues at {}", snapshot.slot, newest.next)));
     }
     let snapshot = newest;
     let batch = Batch::read(shared, snapshot, to).await?;
@@ -197,7 +200,7 @@ async fn land_batch(
         at: shared.clock.now(),
     };
     shared.faults.at("land/before-commit");
-    let committed = commit_and_ask(shared, commit).await?;
+    let committed = commit_or_find(shared, commit).await?;
     shared.faults.at("land/after-commit");
     known.add(&files);
     claimed.into_iter().for_each(|workspace| known.claim(workspace));
@@ -214,28 +217,31 @@ async fn land_batch(
 }
 
 /// Commits. When the catalog does not answer, the same commit is tried again, as its files are written already; and as
-/// the answer may have been lost, it is asked first whether the commit happened.
-async fn commit_and_ask(shared: &Shared, commit: LandCommit) -> Result<Snapshot, TransformError> {
+/// the answer may have been lost, the second try may find that the first one had happened.
+async fn commit_or_find(shared: &Shared, commit: LandCommit) -> Result<Snapshot, TransformError> {
     let (slot, to) = (commit.generation.slot, commit.to);
-    let mut pause = RETRY.0;
+    let (mut pause, mut is_unanswered) = (RETRY.0, false);
     loop {
-        match shared.catalog.commit_land(commit.clone()).await {
+        let error = match shared.catalog.commit_land(commit.clone()).await {
             Ok(snapshot) => return Ok(snapshot),
-            Err(CatalogError::Unavailable(why)) => {
-                tracing::warn!(slot = slot.0, why, "the commit is tried again");
-                shared.metrics.failures.get_or_create(&Job { job: "land" }).inc();
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RETRY.1);
-                // Only this worker commits these offsets; a newer one would have fenced it, and the commit says so.
-                if let Ok(now) = shared.catalog.snapshot(slot).await
-                    && now.next == to
-                    && to > commit.from
-                {
-                    tracing::warn!(slot = slot.0, "the commit had happened, its answer was lost");
-                    return Ok(now);
+            // The generation was still the newest, else this worker were fenced, and nobody else commits under it.
+            Err(CatalogError::Misplaced { next, .. }) if is_unanswered && next == to => {
+                match shared.catalog.snapshot(slot).await {
+                    Ok(now) => {
+                        tracing::warn!(slot = slot.0, "the commit had happened, its answer was lost");
+                        // Where somebody newer has gone on meanwhile, the next batch finds it.
+                        return Ok(Snapshot { next, ..now });
+                    }
+                    Err(error) => error,
                 }
             }
-            Err(error) => return Err(error.into()),
-        }
+            Err(error) => error,
+        };
+        let CatalogError::Unavailable(why) = error else { return Err(error.into()) };
+        tracing::warn!(slot = slot.0, why, "the commit is tried again");
+        shared.metrics.failures.get_or_create(&Job { job: "land" }).inc();
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY.1);
+        is_unanswered = true;
     }
 }

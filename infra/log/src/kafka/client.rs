@@ -175,7 +175,7 @@ pub(super) fn reading(options: &Options, pace: Pace) -> ClientConfig {
     };
     config
         // librdkafka assigns partitions only with a group's name. The group is never joined, nothing is committed.
-        .set("group.id", "chatmai-readers")
+        .set("group.id", &options.readers)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "error")

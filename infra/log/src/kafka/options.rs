@@ -9,6 +9,8 @@ pub struct Options {
     pub brokers: Vec<String>,
     /// The topic.
     pub topic: String,
+    /// The group's name under which readers ask. Nobody joins it; brokers that check who may use which group want to know.
+    pub readers: String,
     /// PEM of the authorities that sign the brokers' certificates.
     pub ca_certificate: PathBuf,
     /// The client's own certificate.
@@ -56,6 +58,7 @@ impl Options {
         Self {
             brokers,
             topic: topic.into(),
+            readers: "chatmai-readers".into(),
             ca_certificate: ca_certificate.into(),
             credentials: None,
             sasl: None,

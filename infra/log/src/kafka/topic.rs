@@ -14,8 +14,10 @@ use schemas::ids::LogEpoch;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-/// Longest that content may stay (`retention.ms`), and that a segment may be open (`segment.ms`).
+/// For how long records are kept (`retention.ms`): content not for longer, and what is not landed not for less, as
+/// webhooks are taken until land is 60 h behind.
 const RETENTION: Duration = Duration::from_secs(72 * 3600);
+/// Longest that a segment may be open (`segment.ms`).
 const SEGMENT: Duration = Duration::from_secs(6 * 3600);
 
 /// What was found.
@@ -123,11 +125,12 @@ fn problems(value: impl Fn(&str) -> Option<String>) -> Vec<String> {
             problems.push(format!("{name} is {value} and must be {wanted}"));
         }
     };
-    let within = |value: &str, most: Duration| value.parse::<u128>().is_ok_and(|value| value <= most.as_millis());
+    let millis = |value: &str, fits: &dyn Fn(u128) -> bool| value.parse::<u128>().is_ok_and(fits);
     check("cleanup.policy", &|value| value == "delete", "delete");
     check("message.timestamp.type", &|value| value == "LogAppendTime", "LogAppendTime");
-    check("retention.ms", &|value| within(value, RETENTION), "259200000 (72 h) at most");
-    check("segment.ms", &|value| within(value, SEGMENT), "21600000 (6 h) at most");
+    check("retention.ms", &|value| millis(value, &|it| it == RETENTION.as_millis()), "259200000 (72 h)");
+    check("retention.bytes", &|value| value == "-1", "-1, as a limit of size deletes what is not landed yet");
+    check("segment.ms", &|value| millis(value, &|it| it <= SEGMENT.as_millis()), "21600000 (6 h) at most");
     check("unclean.leader.election.enable", &|value| value == "false", "false");
     check("compression.type", &|value| value == "producer" || value == "uncompressed", "producer");
     check(
@@ -146,6 +149,7 @@ mod tests {
         ("cleanup.policy", "delete"),
         ("message.timestamp.type", "LogAppendTime"),
         ("retention.ms", "259200000"),
+        ("retention.bytes", "-1"),
         ("segment.ms", "21600000"),
         ("unclean.leader.election.enable", "false"),
         ("compression.type", "producer"),
@@ -168,6 +172,8 @@ mod tests {
             ("message.timestamp.type", "CreateTime"),
             ("retention.ms", "-1"),
             ("retention.ms", "604800000"),
+            ("retention.ms", "3600000"),
+            ("retention.bytes", "1073741824"),
             ("segment.ms", "604800000"),
             ("unclean.leader.election.enable", "true"),
             ("compression.type", "zstd"),
