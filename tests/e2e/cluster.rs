@@ -186,12 +186,12 @@ impl Cluster {
         }
         let ledger = load.ledger.lock().unwrap();
         for endpoints in [told, asked] {
-            let difference = compare::compare_at(endpoints, &load.workspaces(), &ledger);
+            let difference = compare::compare_events(endpoints, &load.workspaces(), &ledger);
             difference.check(&format!("{what}, at a query process, seed {seed}"));
         }
     }
 
-    /// Reads everything at both query processes, ends the stages, and one process with all roles reads everything back.
+    /// Reads the events at both query processes, ends the stages, and one process with all roles reads everything back.
     /// [`Self::separate`] may follow.
     pub fn conclude(&mut self, what: &str, seed: u64, load: &Load) {
         self.read_at_both(what, seed, load);

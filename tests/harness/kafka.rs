@@ -1,5 +1,10 @@
 //! A Kafka of a test's own, which it may hurt. `infra/local/kafka` starts it.
-use super::wait_until;
+use super::{wait_for, wait_until};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+};
 use std::{
     collections::HashMap,
     io::Write,
@@ -66,6 +71,34 @@ impl Kafka {
         let text = std::fs::read_to_string(file).unwrap();
         let mut values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         values.next().unwrap_or_else(|| panic!("no {name}")).to_owned()
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        let mut config = ClientConfig::new();
+        config.set("security.protocol", "ssl").set("bootstrap.servers", self.value("BROKERS"));
+        for (name, value) in [("ca", "CA"), ("certificate", "CERTIFICATE"), ("key", "KEY")] {
+            config.set(format!("ssl.{name}.location"), self.value(value));
+        }
+        config.create().unwrap()
+    }
+
+    /// A topic's only partition begins there from now on, as when a broker deletes what is too old.
+    pub fn forget(&self, topic: &str, below: u64) {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, 0, Offset::Offset(below.try_into().unwrap())).unwrap();
+        let done = futures::executor::block_on(self.admin().delete_records(&offsets, &AdminOptions::new())).unwrap();
+        done.elements()[0].error().unwrap();
+    }
+
+    /// Deletes a topic, and makes one of this name with one partition and the broker's settings.
+    pub fn make_again(&self, topic: &str) {
+        let (admin, options) = (self.admin(), AdminOptions::new());
+        futures::executor::block_on(admin.delete_topics(&[topic], &options)).unwrap()[0].as_ref().unwrap();
+        let new = [NewTopic::new(topic, 1, TopicReplication::Fixed(1))];
+        // The name is free a moment later.
+        wait_for("the topic's name", || {
+            futures::executor::block_on(admin.create_topics(&new, &options)).unwrap()[0].as_ref().ok().cloned()
+        });
     }
 
     /// SIGKILL to one broker.

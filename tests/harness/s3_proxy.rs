@@ -103,16 +103,12 @@ impl Drop for S3Proxy {
 
 /// A certificate by the service's own CA, and its key.
 fn certificate(s3: &S3) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-    let settings = std::fs::read_to_string(s3.directory().join("settings")).unwrap();
-    let password = settings.lines().find_map(|line| line.strip_prefix("storepass=")).unwrap();
     let openssl = |arguments: &[&str]| {
         let mut openssl = Command::new("openssl");
-        let output = openssl.args(arguments).current_dir(s3.directory()).env("STOREPASS", password).output().unwrap();
+        let output = openssl.args(arguments).current_dir(s3.directory()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
-    let ca_key = ["-in", "ca.p12", "-nodes", "-nocerts", "-passin", "env:STOREPASS", "-out", "ca-key.pem"];
-    openssl(&[&["pkcs12"], &ca_key[..]].concat());
-    let ca = ["-x509", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-days", "365", "-subj", "/CN=localhost"];
+    let ca = ["-x509", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "365", "-subj", "/CN=localhost"];
     let name = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"];
     let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "proxy-key.pem"];
     openssl(&[&["req"], &ca[..], &name, &key, &["-out", "proxy.pem"]].concat());
