@@ -55,14 +55,17 @@ struct Waiting {
     /// At the same offset, as this process has seen it.
     at: Offset,
     since: Millis,
+    /// When it was looked at last.
+    looked: Millis,
     /// When the log was asked how long the oldest waiting record has really waited, and what it said.
     asked: Option<Millis>,
     proven: Duration,
 }
 
 impl Waiting {
+    /// What waits grows older also while nobody can say how far land is.
     fn age(&self, now: Millis) -> Duration {
-        now.since(self.since).max(self.proven)
+        now.since(self.since).max(self.proven + now.since(self.looked))
     }
 }
 
@@ -82,9 +85,16 @@ impl Progress {
     /// [`ProgressError`].
     pub async fn look(&self) -> Result<Vec<SlotProgress>, ProgressError> {
         let found = self.ask().await;
-        // What waits grows older also while nobody can say how far land is.
-        self.brake.behind(self.age());
+        self.judge(&found);
         found
+    }
+
+    /// Without the catalog nothing can be landed either. A slot that does not answer takes no more records, and is no
+    /// reason to refuse those of others.
+    fn judge(&self, found: &Result<Vec<SlotProgress>, ProgressError>) {
+        if !matches!(found, Err(ProgressError::Log(_))) {
+            self.brake.behind(self.age());
+        }
     }
 
     async fn ask(&self) -> Result<Vec<SlotProgress>, ProgressError> {
@@ -117,8 +127,9 @@ impl Progress {
         let mut waiting = self.waiting.lock();
         let mut doubtful = Vec::new();
         for progress in found {
-            let new = Waiting { at: progress.committed, since: now, asked: None, proven: Duration::ZERO };
+            let new = Waiting { at: progress.committed, since: now, looked: now, asked: None, proven: Duration::ZERO };
             let known = waiting.entry(progress.slot).or_insert(new);
+            known.looked = now;
             if progress.waiting() == 0 {
                 known.proven = Duration::ZERO;
             }
@@ -142,86 +153,37 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use async_trait::async_trait;
-    use event_log::{
-        Appended, Batch, EventLog,
-        embedded::{EmbeddedLog, Options},
-    };
-    use schemas::{
-        clock::{ManualClock, SystemEntropy},
-        ids::{DekId, EventId, LogEpoch, WorkspaceId},
-        record::SealedRecord,
-    };
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use event_log::embedded::{EmbeddedLog, Options};
+    use schemas::clock::{ManualClock, SystemEntropy};
     use warehouse::catalog::SqlCatalogOptions;
 
-    /// Does not say where it ends while it is away.
-    struct Away(SharedLog, Arc<AtomicBool>);
-
-    #[async_trait]
-    impl EventLog for Away {
-        fn epoch(&self) -> LogEpoch {
-            self.0.epoch()
-        }
-        fn slots(&self) -> u32 {
-            self.0.slots()
-        }
-        async fn append(&self, slot: Slot, records: Vec<SealedRecord>) -> Result<Appended, LogError> {
-            self.0.append(slot, records).await
-        }
-        async fn read(&self, slot: Slot, from: Offset, max_bytes: usize) -> Result<Batch, LogError> {
-            self.0.read(slot, from, max_bytes).await
-        }
-        async fn wait(&self, slot: Slot, at: Offset) -> Result<(), LogError> {
-            self.0.wait(slot, at).await
-        }
-        async fn start(&self, slot: Slot) -> Result<Offset, LogError> {
-            self.0.start(slot).await
-        }
-        async fn end(&self, slot: Slot) -> Result<Offset, LogError> {
-            match self.1.load(Ordering::SeqCst) {
-                true => Err(LogError::Unavailable("away".into())),
-                false => self.0.end(slot).await,
-            }
-        }
-        async fn truncate(&self, slot: Slot, below: Offset) -> Result<(), LogError> {
-            self.0.truncate(slot, below).await
-        }
-    }
-
-    fn record() -> SealedRecord {
-        SealedRecord {
-            workspace: WorkspaceId([1; 16]),
-            event: EventId([2; 16]),
-            schema: 1,
-            master_key: format!("w/{}/v1", WorkspaceId([1; 16])).into(),
-            dek: DekId([3; 16]),
-            wrapped_dek: [4; 60],
-            commitment: [5; 16],
-            value: vec![6; 100].into(),
-        }
-    }
+    const HOUR: Duration = Duration::from_secs(3600);
 
     #[tokio::test]
-    async fn what_waits_grows_older_also_while_nobody_can_say_how_far_land_is() {
+    async fn what_waits_grows_older_also_while_the_catalog_is_away() {
         let directory = tempfile::tempdir().unwrap();
         let clock = ManualClock::at(Millis(1_700_000_000_000));
         let options = Options::new(directory.path().join("log"), 1, clock.clone(), Arc::new(SystemEntropy));
-        let is_away = Arc::new(AtomicBool::new(false));
-        let log: SharedLog = Arc::new(Away(EmbeddedLog::open(options).unwrap(), is_away.clone()));
+        let log: SharedLog = EmbeddedLog::open(options).unwrap();
         let database = directory.path().join("catalog.db").into();
         let catalog = SqlCatalog::open(SqlCatalogOptions { database, clock: clock.clone() }).await.unwrap();
         catalog.bind_log(log.epoch(), log.slots()).await.unwrap();
-        log.append(Slot(0), vec![record()]).await.unwrap();
         let progress = Progress::new(log.clone(), catalog, clock.clone());
         let braked = progress.brake().on(log);
+        let is_taken = async || braked.append(Slot(0), Vec::new()).await.is_ok();
         progress.look().await.unwrap();
-        is_away.store(true, Ordering::SeqCst);
-        clock.advance(Duration::from_secs(59 * 3600));
-        progress.look().await.unwrap_err();
-        assert!(braked.append(Slot(0), Vec::new()).await.is_ok());
-        clock.advance(Duration::from_secs(2 * 3600));
-        progress.look().await.unwrap_err();
-        assert!(braked.append(Slot(0), Vec::new()).await.is_err());
+        // Land goes on, a steady 50 h behind.
+        progress.waiting.lock().get_mut(&Slot(0)).unwrap().proven = 50 * HOUR;
+        clock.advance(9 * HOUR);
+        progress.judge(&Err(CatalogError::Unavailable("away".into()).into()));
+        assert!(is_taken().await);
+        clock.advance(2 * HOUR);
+        progress.judge(&Err(LogError::Unavailable("one slot has no leader".into()).into()));
+        assert!(is_taken().await);
+        progress.judge(&Err(CatalogError::Unavailable("away".into()).into()));
+        assert!(!is_taken().await);
+        // Nothing waits, as is seen when it is back.
+        progress.look().await.unwrap();
+        assert!(is_taken().await);
     }
 }

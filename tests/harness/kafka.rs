@@ -1,5 +1,5 @@
 //! A Kafka of a test's own, which it may hurt. `infra/local/kafka` starts it.
-use super::{wait_for, wait_until};
+use super::{PATIENCE, wait_for, wait_until};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -98,6 +98,12 @@ impl Kafka {
         // The name is free a moment later.
         wait_for("the topic's name", || {
             futures::executor::block_on(admin.create_topics(&new, &options)).unwrap()[0].as_ref().ok().cloned()
+        });
+        // Made by the controller, it is not known to the broker that is asked at once.
+        wait_until("the new topic", || {
+            let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE).unwrap();
+            let topic = &metadata.topics()[0];
+            topic.error().is_none() && topic.partitions().iter().any(|partition| partition.leader() >= 0)
         });
     }
 
